@@ -1,0 +1,73 @@
+import type { DType } from '../kernels/dtype.js';
+
+/**
+ * What a caller may do about an error: `never` repeat it unchanged, repeat it on the `same-device` after the condition
+ * has passed, or on `another-device`.
+ */
+export type RetryAdvice = 'never' | 'same-device' | 'another-device';
+
+/** One finding of the kernel compiler. Lines and columns count from 1. */
+export interface KernelDiagnostic {
+  /** Stable rule name, for example `type-mismatch`; docs/KERNELS.md lists them. */
+  readonly rule: string;
+  readonly message: string;
+  /** Source file of the body where known, else `kernel <name>`. */
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Details by code; each code names a condition, not a function. */
+export interface ErrorDetails {
+  INVALID_ARGUMENT: { readonly field: string; readonly value: unknown; readonly expected: string };
+  KERNEL_NOT_FOUND: { readonly kernel: string; readonly known: readonly string[] };
+  KERNEL_BUILD_FAILED: { readonly kernel: string; readonly diagnostics: readonly KernelDiagnostic[] };
+  KERNEL_REFUSED: { readonly kernel: string; readonly deviceId: string; readonly missing: readonly string[] };
+  KERNEL_FAULT: { readonly kernel: string; readonly deviceId: string; readonly reason: string };
+  BOUNDS_VIOLATION: { readonly kernel: string; readonly jobId: string; readonly violations: number };
+  INDEX_OUT_OF_RANGE: {
+    readonly param: string;
+    readonly element: number;
+    readonly index: number | bigint;
+    readonly limit: number;
+  };
+  NOT_SAFE_INTEGER: { readonly element: number; readonly value: number | bigint; readonly dtype: DType };
+  QUEUE_FULL: { readonly deviceId: string; readonly tenant: string; readonly retryAfterNs: bigint };
+  ARENA_EXHAUSTED: { readonly deviceId: string; readonly requestedBytes: number; readonly capacityBytes: number };
+  DEADLINE_EXCEEDED: { readonly jobId: string; readonly deadlineNs: bigint };
+  CANCELLED: { readonly jobId: string };
+  JOB_POISONED: { readonly jobId: string; readonly kernel: string; readonly deaths: number };
+  RESULT_EXPIRED: { readonly jobId: string; readonly retentionMs: number };
+  RESULT_CONSUMED: { readonly jobId: string };
+  DEVICE_NOT_FOUND: { readonly wanted: string; readonly known: readonly string[] };
+  DEVICE_LOST: { readonly deviceId: string; readonly deviceGeneration: number };
+  BACKEND_UNAVAILABLE: { readonly backend: string; readonly reason: string };
+  DRAINING: { readonly what: string };
+  GRAIN_NOT_FOUND: { readonly grain: string; readonly known: readonly string[] };
+}
+
+export type ErrorCode = keyof ErrorDetails;
+
+/** The advice for each code. */
+export const RETRY_ADVICE: Readonly<Record<ErrorCode, RetryAdvice>> = {
+  INVALID_ARGUMENT: 'never',
+  KERNEL_NOT_FOUND: 'never',
+  KERNEL_BUILD_FAILED: 'never',
+  KERNEL_REFUSED: 'another-device',
+  KERNEL_FAULT: 'another-device',
+  BOUNDS_VIOLATION: 'never',
+  INDEX_OUT_OF_RANGE: 'never',
+  NOT_SAFE_INTEGER: 'never',
+  QUEUE_FULL: 'same-device',
+  ARENA_EXHAUSTED: 'same-device',
+  DEADLINE_EXCEEDED: 'never',
+  CANCELLED: 'never',
+  JOB_POISONED: 'never',
+  RESULT_EXPIRED: 'never',
+  RESULT_CONSUMED: 'never',
+  DEVICE_NOT_FOUND: 'never',
+  DEVICE_LOST: 'another-device',
+  BACKEND_UNAVAILABLE: 'another-device',
+  DRAINING: 'another-device',
+  GRAIN_NOT_FOUND: 'never',
+};

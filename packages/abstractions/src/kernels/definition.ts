@@ -1,0 +1,68 @@
+import type {
+  GridBodyParams,
+  GridContext,
+  HelperArgs,
+  HelperBodyArgs,
+  HelperUses,
+  KernelConstants,
+  KernelContext,
+  MapBodyParams,
+  MapContext,
+} from './authoring.js';
+import type { DType, ScalarType, ValueOf } from './dtype.js';
+import type { KernelParams } from './params.js';
+
+/**
+ * A device function that kernels call as `k.uses.NAME({ arg: value, ... })`. Its body is parsed and compiled, never
+ * run. Recursion is refused.
+ */
+export interface HelperDefinition<A extends HelperArgs = HelperArgs, D extends DType | undefined = DType | undefined> {
+  readonly kind: 'helper';
+  readonly name: string;
+  readonly args: A;
+  /** Result type, or undefined for a helper that only writes arrays. */
+  readonly returns: D extends DType ? ScalarType<D> : undefined;
+  readonly uses: HelperUses;
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the parameter types vary per helper
+  readonly body: (...args: any[]) => unknown;
+}
+
+/**
+ * A kernel as its author wrote it. `body` is parsed from its source text and compiled; it is never executed as
+ * JavaScript.
+ */
+export interface KernelDefinition<P extends KernelParams = KernelParams> {
+  readonly kind: 'map' | 'grid';
+  /** Name by which it is found: lower case, digits, `-`, `.` and `/`; part of the `KernelId`. */
+  readonly name: string;
+  readonly params: P;
+  readonly constants: KernelConstants;
+  readonly uses: HelperUses;
+  /** `strict`: no contraction, same bits on every target that supports it. The CPU targets are always strict. */
+  readonly fp: 'strict' | 'default';
+  /** `checked` (default) contains every index outside its array; `off` trusts the kernel. */
+  readonly bounds: 'checked' | 'off';
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the parameter types vary per kernel
+  readonly body: (...args: any[]) => void;
+}
+
+export interface KernelOptions<P extends KernelParams, C extends KernelConstants, U extends HelperUses> {
+  readonly params: P;
+  readonly constants?: C;
+  readonly uses?: U;
+  readonly fp?: 'strict' | 'default';
+  readonly bounds?: 'checked' | 'off';
+}
+
+export type MapBody<P extends KernelParams, C extends KernelConstants, U extends HelperUses> = (
+  k: MapContext<C, U>,
+  params: MapBodyParams<P>,
+) => void;
+export type GridBody<P extends KernelParams, C extends KernelConstants, U extends HelperUses> = (
+  k: GridContext<C, U>,
+  params: GridBodyParams<P>,
+) => void;
+export type HelperBody<A extends HelperArgs, D extends DType | undefined, U extends HelperUses> = (
+  k: KernelContext<KernelConstants, U>,
+  args: HelperBodyArgs<A>,
+) => D extends DType ? ValueOf[D] : void;

@@ -1,0 +1,85 @@
+import type { DType } from './dtype.js';
+import type { KernelDefinition } from './definition.js';
+import type { KernelParams } from './params.js';
+
+/** Identifies one version of a kernel: `name@hash`, the first 16 hex digits of the SHA-256 of its IR. */
+export type KernelId = `${string}@${string}`;
+
+/**
+ * What repeating an attempt may do. `pure`: writes only its own output elements. `accumulates`: also adds into atomic
+ * arrays. `mutates`: rewrites an inout array. Anything but `pure` restarts with fresh outputs after a death.
+ */
+export type KernelEffects = 'pure' | 'accumulates' | 'mutates';
+
+/** What a target must offer; a backend lists what it has, and registration says what is refused and why. */
+export type KernelRequirement = 'f64' | 'i64' | 'i64-atomics';
+
+/** Serialisable description of a compiled kernel; everything the runtime knows about it. */
+export interface KernelDescriptor {
+  readonly id: KernelId;
+  readonly name: string;
+  readonly kind: 'map' | 'grid';
+  readonly params: KernelParams;
+  readonly layout: ArgumentLayout;
+  readonly effects: KernelEffects;
+  readonly requires: readonly KernelRequirement[];
+  readonly fp: 'strict' | 'default';
+  readonly bounds: 'checked' | 'off';
+  /** Version of the intermediate representation that produced the artifacts. */
+  readonly irVersion: number;
+}
+
+/** Executable form of a kernel for one target. */
+export type KernelArtifact =
+  /**
+   * A WebAssembly module. It imports shared memory `env.memory` and exports
+   * `run(argumentBlock: i32, firstItem: i32, itemCount: i32, group: i32) -> i32`: runs the items (map) or the linear ids
+   * (grid) `[firstItem, firstItem + itemCount)` and returns the number of bounds violations, saturating at 2^31 - 1.
+   */
+  | { readonly target: 'wasm'; readonly bytes: Uint8Array<ArrayBuffer> }
+  /**
+   * Source of an ES expression `(memory) => (argumentBlock, firstItem, itemCount, group) => violations` over one
+   * ArrayBuffer or SharedArrayBuffer; slow, readable, bit-exact with `wasm`: the reference.
+   */
+  | { readonly target: 'js'; readonly source: string };
+export type KernelTarget = KernelArtifact['target'];
+
+export interface CompiledKernel {
+  readonly descriptor: KernelDescriptor;
+  readonly artifacts: readonly KernelArtifact[];
+}
+
+/** Turns a definition into artifacts. */
+export interface KernelCompiler {
+  /**
+   * @throws GpuBridgeError `KERNEL_BUILD_FAILED`; `details.diagnostics` lists every finding with file, line and column.
+   */
+  compile(definition: KernelDefinition): CompiledKernel;
+}
+
+/**
+ * Shape of the argument block a kernel reads: a fixed list of slots of 16 bytes, after a header of 16 bytes.
+ * Little-endian; the block is 16-byte aligned.
+ *
+ * header: u32 itemCount (map: items of the whole batch; grid: linear global size) · u32 gridX · u32 gridY · u32 gridZ.
+ * A column slot: u32 space (0 = host-visible arena) · u32 elementCount · u64 byte offset of element 0.
+ * A uniform slot: the value in its own size at byte 0 of the slot, the rest zero.
+ * A scratch slot: u32 space · u32 elements per group · u64 byte offset of group 0; group g starts
+ * `g * roundUp(elements * size, 64)` bytes later. Its elements per group hold the longest item of the batch.
+ */
+export interface ArgumentLayout {
+  readonly slots: readonly ArgumentSlot[];
+  /** `16 + 16 * slots.length`. */
+  readonly sizeBytes: number;
+}
+
+/** One slot; slots stand in parameter order, and inside a parameter: offsets or counts first, then its columns. */
+export interface ArgumentSlot {
+  /** Parameter name. */
+  readonly param: string;
+  readonly part: 'column' | 'offsets' | 'counts' | 'scratch' | 'uniform';
+  /** Field name for a struct's column; `value` for a bare scalar, offsets, counts, scratch and uniforms. */
+  readonly column: string;
+  /** Element type of what the slot points at; `u32` for offsets and counts. */
+  readonly dtype: DType;
+}

@@ -50,3 +50,52 @@ export { RETRY_ADVICE } from './errors/error-codes.js';
 export type { ErrorCode, ErrorDetails, KernelDiagnostic, RetryAdvice } from './errors/error-codes.js';
 export { GpuBridgeError } from './errors/gpu-bridge-error.js';
 export { InvariantViolation, invariant } from './errors/invariant.js';
+export type { ColumnBatch, OutputColumn, RaggedOutput } from './columns/column-batch.js';
+export type { ColumnInput, ElementInput, KernelInputs, KernelOutputs, RaggedInput, SplitColumn } from './columns/column-input.js';
+export { WideColumn, checkWide, fillWide } from './columns/wide-column.js';
+export { DEVICE_TYPES, EXECUTION_MODES, PRIORITIES, checkHints } from './bridge/execution-hints.js';
+export type { DeviceType, ExecutionMode, GpuExecutionHints, Priority } from './bridge/execution-hints.js';
+export type {
+  AllocateOptions,
+  Allocation,
+  DeviceCounters,
+  DeviceHealth,
+  DeviceInfo,
+  DevicePressure,
+  GpuBridge,
+  GpuBridgeInfo,
+  GpuKernel,
+  GpuResult,
+  GridLaunch,
+  JobState,
+  KernelHandle,
+} from './bridge/gpu-bridge.js';
+export { resolveOptions } from './bridge/options.js';
+export type {
+  BrokerOptions,
+  CpuDeviceOptions,
+  GpuBridgeOptions,
+  HealthOptions,
+  ResolvedBrokerOptions,
+  ResolvedCpuDeviceOptions,
+  ResolvedGpuBridgeOptions,
+  ResolvedHealthOptions,
+} from './bridge/options.js';
+export type { ComputeBackend, ComputeDevice, DeviceDescription, Executor } from './backend/compute-backend.js';
+export { LifecycleStage } from './host/lifecycle.js';
+export type { LifecycleParticipant } from './host/lifecycle.js';
+export type { Cancellable, Clock } from './host/clock.js';
+export type { Logger } from './host/logger.js';
+export { Tokens } from './host/tokens.js';
+export type { Token } from './host/tokens.js';
+export type { GpuPlacementDirector, GpuPlacementStrategy, SiloCandidate } from './placement/placement.js';
+export type {
+  DeactivationReason,
+  Grain,
+  GrainClass,
+  GrainContext,
+  GrainFactory,
+  GrainId,
+  GrainOptions,
+  GrainReference,
+} from './grains/grain.js';

@@ -1,0 +1,141 @@
+// Generated from packages/protocol/schema/ring-abi.json. Do not edit.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+namespace gpubridge {
+
+// Ring ABI v1. One producer and one consumer per ring; little-endian; every entry and control line is 64 bytes with one writer.
+// The bytes 'GBIR' at the start of a ring.
+inline constexpr std::uint32_t kRingMagic = 1380535879u;
+// Version of this layout; a ring of another version is refused.
+inline constexpr std::uint32_t kRingAbiVersion = 1u;
+// Bytes of a control line, a submission entry and a completion entry.
+inline constexpr std::uint32_t kLineBytes = 64u;
+
+// What a submission-queue entry asks for.
+enum class Op : std::uint32_t {
+  // Run `kernel` over the items [firstItem, firstItem + itemCount) of the argument block at `params`.
+  kRun = 1,
+  // Take the next kernel module from the executor's side channel and keep it as number `kernel`.
+  kLoadKernel = 2,
+};
+
+// How an entry ended. 0 is never written, so a torn completion cannot read as success.
+enum class Status : std::uint32_t {
+  // Ran to its end.
+  kOk = 1,
+  // The executor does not know the operation; nothing ran.
+  kUnknownOp = 2,
+  // No kernel was loaded under this number; nothing ran.
+  kUnknownKernel = 3,
+  // The kernel trapped; its outputs are unspecified.
+  kKernelFault = 4,
+  // The argument block or a column lies outside the arena; nothing ran.
+  kBadArgumentBlock = 5,
+  // The entry belongs to another incarnation of the executor; nothing ran.
+  kStaleGeneration = 6,
+  // The kernel module could not be instantiated.
+  kLoadFailed = 7,
+};
+
+// Line 0. Written once, before the executor starts.
+struct alignas(kLineBytes) RingHeader {
+  std::uint32_t magic;  // RING_MAGIC.
+  std::uint32_t version;  // RING_ABI_VERSION.
+  std::uint32_t capacity;  // Entries of each queue, a power of two.
+  std::uint32_t generation;  // Incarnation of the executor; grows by one at each restart.
+  std::uint32_t reserved[12];
+};
+static_assert(sizeof(RingHeader) == kLineBytes);
+static_assert(std::is_trivial_v<RingHeader>);
+static_assert(offsetof(RingHeader, magic) == 0);
+static_assert(offsetof(RingHeader, version) == 4);
+static_assert(offsetof(RingHeader, capacity) == 8);
+static_assert(offsetof(RingHeader, generation) == 12);
+
+// Line 1. Written by the silo only.
+struct alignas(kLineBytes) SiloLine {
+  std::uint32_t stop;  // 1: the executor returns as soon as its queue is empty.
+  std::uint32_t submission_bell;  // Grows when a parked executor must look again; the executor waits on it.
+  std::uint32_t reaper_parked;  // 1: the silo waits on completionBell.
+  std::uint32_t reserved[13];
+};
+static_assert(sizeof(SiloLine) == kLineBytes);
+static_assert(std::is_trivial_v<SiloLine>);
+static_assert(offsetof(SiloLine, stop) == 0);
+static_assert(offsetof(SiloLine, submission_bell) == 4);
+static_assert(offsetof(SiloLine, reaper_parked) == 8);
+
+// Line 2. Written by the executor only.
+struct alignas(kLineBytes) ExecutorLine {
+  std::uint32_t running;  // seq of the entry it runs or ran last: after a death, the suspect.
+  std::uint32_t parked;  // 1: the executor waits on submissionBell.
+  std::uint32_t completion_bell;  // Grows when a parked reaper must look again; the silo waits on it.
+  std::uint32_t leases;  // How often the executor entered its polling loop: one lease each.
+  std::uint32_t reserved[12];
+};
+static_assert(sizeof(ExecutorLine) == kLineBytes);
+static_assert(std::is_trivial_v<ExecutorLine>);
+static_assert(offsetof(ExecutorLine, running) == 0);
+static_assert(offsetof(ExecutorLine, parked) == 4);
+static_assert(offsetof(ExecutorLine, completion_bell) == 8);
+static_assert(offsetof(ExecutorLine, leases) == 12);
+
+// Submission-queue entry.
+struct alignas(kLineBytes) Sqe {
+  std::uint32_t seq;  // position + 1 when full; stored last with release order, compared only for equality.
+  std::uint32_t op;  // Op.
+  std::uint32_t kernel;  // Number under which the kernel was loaded on this device.
+  std::uint32_t generation;  // The ring's generation when the entry was written.
+  std::uint32_t user_data_low;  // With userDataHigh the only correlation key; copied to the completion.
+  std::uint32_t user_data_high;  // See userDataLow.
+  std::uint32_t params_low;  // Byte offset of the argument block in the arena's memory, low word.
+  std::uint32_t params_high;  // High word of the offset.
+  std::uint32_t first_item;  // First item (map) or linear id (grid) to run.
+  std::uint32_t item_count;  // Number of items or ids to run.
+  std::uint32_t group;  // Executor group number: selects the scratch region.
+  std::uint32_t deadline_low;  // Absolute deadline, ns on the silo's monotonic clock, low word; 0 with deadlineHigh 0: none.
+  std::uint32_t deadline_high;  // High word of the deadline.
+  std::uint32_t reserved[3];
+};
+static_assert(sizeof(Sqe) == kLineBytes);
+static_assert(std::is_trivial_v<Sqe>);
+static_assert(offsetof(Sqe, seq) == 0);
+static_assert(offsetof(Sqe, op) == 4);
+static_assert(offsetof(Sqe, kernel) == 8);
+static_assert(offsetof(Sqe, generation) == 12);
+static_assert(offsetof(Sqe, user_data_low) == 16);
+static_assert(offsetof(Sqe, user_data_high) == 20);
+static_assert(offsetof(Sqe, params_low) == 24);
+static_assert(offsetof(Sqe, params_high) == 28);
+static_assert(offsetof(Sqe, first_item) == 32);
+static_assert(offsetof(Sqe, item_count) == 36);
+static_assert(offsetof(Sqe, group) == 40);
+static_assert(offsetof(Sqe, deadline_low) == 44);
+static_assert(offsetof(Sqe, deadline_high) == 48);
+
+// Completion-queue entry.
+struct alignas(kLineBytes) Cqe {
+  std::uint32_t seq;  // position + 1 when full; stored last with release order, compared only for equality.
+  std::uint32_t status;  // Status.
+  std::uint32_t user_data_low;  // From the submission.
+  std::uint32_t user_data_high;  // From the submission.
+  std::uint32_t generation;  // From the ring header; entries of another generation are refused.
+  std::uint32_t violations;  // Bounds violations the kernel counted, saturating.
+  std::uint32_t duration_ns;  // Time from taking the entry to publishing this one, ns, saturating.
+  std::uint32_t reserved[9];
+};
+static_assert(sizeof(Cqe) == kLineBytes);
+static_assert(std::is_trivial_v<Cqe>);
+static_assert(offsetof(Cqe, seq) == 0);
+static_assert(offsetof(Cqe, status) == 4);
+static_assert(offsetof(Cqe, user_data_low) == 8);
+static_assert(offsetof(Cqe, user_data_high) == 12);
+static_assert(offsetof(Cqe, generation) == 16);
+static_assert(offsetof(Cqe, violations) == 20);
+static_assert(offsetof(Cqe, duration_ns) == 24);
+
+}  // namespace gpubridge

@@ -1,0 +1,185 @@
+import type { Observable } from 'rxjs';
+import type { DeviceDescription } from '../backend/compute-backend.js';
+import type { ColumnBatch } from '../columns/column-batch.js';
+import type { ElementInput, KernelInputs, KernelOutputs, RaggedInput } from '../columns/column-input.js';
+import type { GpuBridgeError } from '../errors/gpu-bridge-error.js';
+import type { KernelDefinition } from '../kernels/definition.js';
+import type { KernelDescriptor, KernelId } from '../kernels/descriptor.js';
+import type { KernelParams } from '../kernels/params.js';
+import type { ElementType, RaggedType } from '../kernels/schema.js';
+import type { DeviceType, ExecutionMode, GpuExecutionHints } from './execution-hints.js';
+
+/** The silo's access to its devices. Obtained from the container under `Tokens.GpuBridge`. */
+export interface GpuBridge {
+  getInfo(): GpuBridgeInfo;
+
+  /**
+   * The callable form of a registered kernel.
+   *
+   * @throws GpuBridgeError `KERNEL_NOT_FOUND` unless it was named in `addGpuBridge(…, { kernels })`.
+   */
+  getKernel<P extends KernelParams>(kernel: KernelDefinition<P>): GpuKernel<KernelInputs<P>, KernelOutputs<P>>;
+  getKernel(nameOrId: string): GpuKernel<Record<string, unknown>, Record<string, unknown>>;
+
+  /**
+   * Memory in a device's arena as typed-array views: columns filled there are passed to `submitBatch` without a copy.
+   * 64-bit columns are BigInt64Array/BigUint64Array views; fill them with `fillWide`.
+   *
+   * @param count - items; for a ragged type `{ items, elements }`.
+   * @throws GpuBridgeError `ARENA_EXHAUSTED`, `DEVICE_NOT_FOUND`, `INVALID_ARGUMENT`.
+   */
+  allocate<T extends ElementType>(type: T, count: number, options?: AllocateOptions): Allocation<ElementInput<T>>;
+  allocate<T extends ElementType>(
+    type: RaggedType<T>,
+    count: { readonly items: number; readonly elements: number },
+    options?: AllocateOptions,
+  ): Allocation<RaggedInput<T>>;
+}
+
+export interface AllocateOptions {
+  /** Default: the device that jobs go to without hints. */
+  readonly device?: string;
+}
+
+/** Arena memory owned by the caller until `dispose`; zero-filled. */
+export interface Allocation<TData> extends Disposable {
+  readonly deviceId: string;
+  readonly data: TData;
+  readonly sizeBytes: number;
+  /** Frees the memory. Throws `INVALID_ARGUMENT` while a job still reads it. Idempotent. */
+  dispose(): void;
+}
+
+/** A kernel ready to be called on this silo's devices. */
+export interface GpuKernel<TIn, TOut> {
+  readonly id: KernelId;
+  readonly descriptor: KernelDescriptor;
+
+  /**
+   * Queues one batch of a map kernel; resolves when admitted, not when done.
+   *
+   * @param items - one column (or record of columns, or ragged list) per input, all with the same number of items;
+   *   borrowed until the job completes. An empty batch completes at once.
+   * @param signal - aborting cancels as `KernelHandle.cancel` does.
+   * @throws GpuBridgeError `INVALID_ARGUMENT`, `QUEUE_FULL` (retry after `retryAfterNs`), `DEADLINE_EXCEEDED`,
+   *   `CANCELLED`, `DRAINING`, `DEVICE_NOT_FOUND`, `DEVICE_LOST`, `ARENA_EXHAUSTED` (larger than the arena).
+   */
+  submitBatch(items: TIn, hints?: GpuExecutionHints, signal?: AbortSignal): Promise<KernelHandle<TOut>>;
+
+  /** Queues one launch of a grid kernel; otherwise as `submitBatch`. */
+  submitGrid(args: TIn, launch: GridLaunch, hints?: GpuExecutionHints, signal?: AbortSignal): Promise<KernelHandle<TOut>>;
+
+  /**
+   * The job's results as column batches in item order, each as soon as it and all before it are done. Can be read
+   * once; what is read is freed on the device.
+   *
+   * @param options - `copy` (default): batches are the reader's to keep. `borrow`: they are views of device memory,
+   *   valid until the iteration takes the next batch or ends.
+   * @throws GpuBridgeError the job's error when it failed or was cancelled; `RESULT_EXPIRED`, `RESULT_CONSUMED`.
+   */
+  readResults(handle: KernelHandle<TOut>, options?: { readonly mode?: 'copy' | 'borrow' }): AsyncIterable<ColumnBatch<TOut>>;
+}
+
+export interface GridLaunch {
+  /** Work-items along x, y, z: one to three positive integers, product below 2^32. */
+  readonly globalSize: readonly number[];
+  /** Elements of each output and atomic array, by parameter name; default: the product of the global size. */
+  readonly sizes?: Readonly<Record<string, number>>;
+}
+
+export type JobState = 'queued' | 'running' | 'completed' | 'failed' | 'cancelled';
+
+/** One submitted job. Its results wait on the device until they are read, disposed of, or expire. */
+export interface KernelHandle<TOut = unknown> extends Disposable {
+  /** UUIDv7, the same over all attempts. */
+  readonly jobId: string;
+  readonly kernelId: KernelId;
+  readonly state: JobState;
+  /** Resolves when the job has ended, however it ended; never rejects. */
+  readonly result: Promise<GpuResult>;
+  /**
+   * Gives the job up: it ends as `cancelled` at once and its results are dropped. What a kernel already runs is not
+   * interrupted, and its memory is freed when it returns. No effect after the end.
+   */
+  cancel(): void;
+  /** Drops results that nobody will read; cancels a job that has not ended. Idempotent. */
+  dispose(): void;
+  /** Type carrier; never set. */
+  readonly output?: TOut;
+}
+
+/** How a job ended. */
+export interface GpuResult {
+  readonly jobId: string;
+  readonly kernelId: KernelId;
+  readonly outcome: 'completed' | 'failed' | 'cancelled';
+  readonly error?: GpuBridgeError;
+  readonly itemCount: number;
+  readonly tenant: string;
+  readonly epoch: string | undefined;
+  readonly deviceId: string;
+  readonly deviceType: DeviceType;
+  readonly backend: string;
+  readonly executionMode: ExecutionMode;
+  /** The wanted type of device was not there, so the CPU did it. */
+  readonly fallback: boolean;
+  /** 1 + how often a death of an executor made it run again. */
+  readonly attempts: number;
+  /** Submission to first slot, ns. */
+  readonly queuedNs: number;
+  /** Submission to end, ns. */
+  readonly totalNs: number;
+  /** Sum over its ring slots of the time their executors spent, ns; shared by the jobs coalesced into a slot. */
+  readonly serviceNs: number;
+}
+
+export type DeviceHealth = 'healthy' | 'suspect' | 'restarting' | 'closed';
+
+/** Demand on a device. */
+export interface DevicePressure {
+  readonly deviceId: string;
+  /** Jobs admitted and not yet in a ring. */
+  readonly queuedJobs: number;
+  /** Queued jobs over the queue's limit, 0 … 1. */
+  readonly queueUse: number;
+  /** Executors that have work, over all executors, 0 … 1. */
+  readonly utilisation: number;
+}
+
+/** Snapshot of one device. Counters start at 0 when the device opens and never fall. */
+export interface DeviceInfo {
+  readonly description: DeviceDescription;
+  readonly health: DeviceHealth;
+  readonly pressure: DevicePressure;
+  readonly arena: { readonly capacityBytes: number; readonly usedBytes: number };
+  readonly counters: DeviceCounters;
+  /** Distribution over completed jobs of submission to end, µs; the 3 significant digits of an HDR histogram. */
+  readonly latencyUs: { readonly count: number; readonly p50: number; readonly p95: number; readonly p99: number; readonly max: number };
+}
+
+export interface DeviceCounters {
+  readonly submitted: number;
+  readonly completed: number;
+  readonly failed: number;
+  readonly cancelled: number;
+  /** Refused with `QUEUE_FULL`. */
+  readonly refused: number;
+  /** Jobs that shared a ring slot with others. */
+  readonly coalesced: number;
+  readonly slots: number;
+  /** Executor incarnations that died or were killed. */
+  readonly deaths: number;
+  readonly violations: number;
+  /** Jobs that wanted another type of device. */
+  readonly fallbacks: number;
+  /** Results nobody read in time. */
+  readonly expired: number;
+}
+
+export interface GpuBridgeInfo {
+  readonly state: 'created' | 'started' | 'draining' | 'stopped';
+  readonly devices: readonly DeviceInfo[];
+  readonly kernels: readonly KernelDescriptor[];
+  /** Emits per device when its pressure changes, at most once per event-loop turn. */
+  readonly pressure$: Observable<DevicePressure>;
+}

@@ -1,0 +1,135 @@
+import { GpuBridgeError } from '../errors/gpu-bridge-error.js';
+import type { KernelDefinition } from '../kernels/definition.js';
+
+/** Options of `addGpuBridge`. Everything has a safe default. */
+export interface GpuBridgeOptions {
+  /** Kernels this silo can run; compiled at start. Names must differ. Default none. */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- kernels of any parameters
+  readonly kernels?: readonly KernelDefinition<any>[];
+  /** The embedded CPU device; `false` opens none. */
+  readonly cpu?: CpuDeviceOptions | false;
+  readonly broker?: BrokerOptions;
+  readonly health?: HealthOptions;
+}
+
+export interface CpuDeviceOptions {
+  /** Worker threads, 1 … 64. Default: the cores this process may use. */
+  readonly workers?: number;
+  /** Arena size in MiB, 1 … 4032; address space is reserved at once, memory is used as touched. Default 512. */
+  readonly arenaMiB?: number;
+  /** Empty polls of the ring before an idle worker parks, 0 … 10^7; each is about 10 ns. Default 20,000. */
+  readonly spinPolls?: number;
+}
+
+export interface BrokerOptions {
+  /** Jobs that may wait per device over all tenants, 1 … 10^6; beyond it: `QUEUE_FULL`. Default 4,096. */
+  readonly queueLimit?: number;
+  /** Jobs that may wait per tenant on one device. Default 1,024. */
+  readonly tenantQueueLimit?: number;
+  /** Share of a tenant under contention, by tenant name, above 0; default 1 each. */
+  readonly tenantWeights?: Readonly<Record<string, number>>;
+  /** Ring slots in flight per executor, 1 … 8. More hides refill time, less keeps fairness. Default 2. */
+  readonly slotsInFlight?: number;
+  /** How long unread results stay on the device, ms, at least 1. Default 60,000. */
+  readonly resultRetentionMs?: number;
+}
+
+export interface HealthOptions {
+  /** Longest time one ring slot may run before its executor is killed, ms, at least 1. Default 10,000. */
+  readonly slotBudgetMs?: number;
+  /** How often the watchdog looks, ms, at least 1. Default 10. */
+  readonly checkIntervalMs?: number;
+  /** Deaths of an executor within a minute after which its device counts as lost. Default 20. */
+  readonly maxDeathsPerMinute?: number;
+  /** How long `stop` waits for accepted jobs before it fails what is left with `DRAINING`, ms. Default 30,000. */
+  readonly drainTimeoutMs?: number;
+}
+
+type Resolved<T> = { readonly [K in keyof T]-?: Exclude<T[K], undefined> };
+export type ResolvedBrokerOptions = Resolved<BrokerOptions>;
+export type ResolvedHealthOptions = Resolved<HealthOptions>;
+export interface ResolvedCpuDeviceOptions {
+  /** Undefined: the backend asks the operating system. */
+  readonly workers: number | undefined;
+  readonly arenaMiB: number;
+  readonly spinPolls: number;
+}
+export interface ResolvedGpuBridgeOptions {
+  readonly kernels: readonly KernelDefinition[];
+  readonly cpu: ResolvedCpuDeviceOptions | false;
+  readonly broker: ResolvedBrokerOptions;
+  readonly health: ResolvedHealthOptions;
+}
+
+/**
+ * Checks every option and fills in the defaults.
+ *
+ * @throws GpuBridgeError `INVALID_ARGUMENT` for an unknown option or a value out of its range.
+ */
+export function resolveOptions(options: GpuBridgeOptions = {}): ResolvedGpuBridgeOptions {
+  known('options', options, ['kernels', 'cpu', 'broker', 'health']);
+  const { kernels = [], cpu = {}, broker = {}, health = {} } = options;
+  const names = new Set<string>();
+  if (!Array.isArray(kernels)) throw GpuBridgeError.invalidArgument('options.kernels', kernels, 'an array of kernels');
+  for (const kernel of kernels as readonly KernelDefinition[]) {
+    if (kernel?.kind !== 'map' && kernel?.kind !== 'grid') {
+      throw GpuBridgeError.invalidArgument('options.kernels', kernel, 'kernels made by mapKernel or gridKernel');
+    }
+    if (names.has(kernel.name)) throw GpuBridgeError.invalidArgument('options.kernels', kernel.name, 'kernels of different names');
+    names.add(kernel.name);
+  }
+  return {
+    kernels: kernels as readonly KernelDefinition[],
+    cpu: cpu === false ? false : resolveCpu(cpu),
+    broker: resolveBroker(broker),
+    health: resolveHealth(health),
+  };
+}
+
+function resolveCpu(cpu: CpuDeviceOptions): ResolvedCpuDeviceOptions {
+  known('options.cpu', cpu, ['workers', 'arenaMiB', 'spinPolls']);
+  return {
+    workers: cpu.workers === undefined ? undefined : integer('options.cpu.workers', cpu.workers, 1, 64),
+    arenaMiB: integer('options.cpu.arenaMiB', cpu.arenaMiB ?? 512, 1, 4032),
+    spinPolls: integer('options.cpu.spinPolls', cpu.spinPolls ?? 20_000, 0, 1e7),
+  };
+}
+
+function resolveBroker(broker: BrokerOptions): ResolvedBrokerOptions {
+  known('options.broker', broker, ['queueLimit', 'tenantQueueLimit', 'tenantWeights', 'slotsInFlight', 'resultRetentionMs']);
+  const tenantWeights = broker.tenantWeights ?? {};
+  for (const [tenant, weight] of Object.entries(tenantWeights)) {
+    if (!(Number.isFinite(weight) && weight > 0)) {
+      throw GpuBridgeError.invalidArgument(`options.broker.tenantWeights.${tenant}`, weight, 'a number above 0');
+    }
+  }
+  return {
+    queueLimit: integer('options.broker.queueLimit', broker.queueLimit ?? 4096, 1, 1e6),
+    tenantQueueLimit: integer('options.broker.tenantQueueLimit', broker.tenantQueueLimit ?? 1024, 1, 1e6),
+    tenantWeights,
+    slotsInFlight: integer('options.broker.slotsInFlight', broker.slotsInFlight ?? 2, 1, 8),
+    resultRetentionMs: integer('options.broker.resultRetentionMs', broker.resultRetentionMs ?? 60_000, 1, 2 ** 31 - 1),
+  };
+}
+
+function resolveHealth(health: HealthOptions): ResolvedHealthOptions {
+  known('options.health', health, ['slotBudgetMs', 'checkIntervalMs', 'maxDeathsPerMinute', 'drainTimeoutMs']);
+  return {
+    slotBudgetMs: integer('options.health.slotBudgetMs', health.slotBudgetMs ?? 10_000, 1, 2 ** 31 - 1),
+    checkIntervalMs: integer('options.health.checkIntervalMs', health.checkIntervalMs ?? 10, 1, 60_000),
+    maxDeathsPerMinute: integer('options.health.maxDeathsPerMinute', health.maxDeathsPerMinute ?? 20, 1, 1e6),
+    drainTimeoutMs: integer('options.health.drainTimeoutMs', health.drainTimeoutMs ?? 30_000, 0, 2 ** 31 - 1),
+  };
+}
+
+function known(field: string, value: object, allowed: readonly string[]): void {
+  if (typeof value !== 'object' || value === null) throw GpuBridgeError.invalidArgument(field, value, 'an object');
+  for (const key of Object.keys(value)) {
+    if (!allowed.includes(key)) throw GpuBridgeError.invalidArgument(`${field}.${key}`, key, `one of ${allowed.join(', ')}`);
+  }
+}
+
+function integer(field: string, value: unknown, low: number, high: number): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= low && value <= high) return value;
+  throw GpuBridgeError.invalidArgument(field, value, `an integer of ${low}..${high}`);
+}

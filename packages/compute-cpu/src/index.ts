@@ -1,0 +1,2 @@
+export { CpuBackend } from './cpu-backend.js';
+export { cpuBackendModule } from './module.js';

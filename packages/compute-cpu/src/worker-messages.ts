@@ -1,0 +1,19 @@
+/** What the silo's thread posts to a CPU worker; the worker's answers are `'warm'` and `'polling'`. */
+export interface StartMessage {
+  readonly kind: 'start';
+  readonly memory: WebAssembly.Memory;
+  readonly ringOffset: number;
+  readonly ringCapacity: number;
+  readonly arenaOffset: number;
+  readonly spinPolls: number;
+  readonly kernels: readonly KernelMessage[];
+}
+
+/** A kernel for an executor's side channel; `Op.LOAD_KERNEL` takes it from there. */
+export interface KernelMessage {
+  readonly kind: 'kernel';
+  readonly kernelNumber: number;
+  readonly module: WebAssembly.Module;
+}
+
+export type WorkerReport = 'warm' | 'polling';

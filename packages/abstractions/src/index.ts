@@ -98,4 +98,5 @@ export type {
   GrainId,
   GrainOptions,
   GrainReference,
+  GrainType,
 } from './grains/grain.js';

@@ -12,6 +12,8 @@ export interface GrainContext {
   /** Unique per in-memory instance of the grain. */
   readonly activationId: string;
   readonly siloId: string;
+  /** References to other grains. */
+  readonly grainFactory: GrainFactory;
   /** Ends this activation after the current turns; the next call makes a new one. */
   deactivateOnIdle(): void;
 }
@@ -47,15 +49,35 @@ export interface GrainClass<G extends object = object> {
   create(context: GrainContext): G & Grain;
 }
 
-/** A grain's methods as a caller sees them: every result is a promise or an async iterable. */
+/** Names a grain type to a caller, and carries the type of its methods; every `GrainClass` names its own. */
+export interface GrainType<G extends object = object> {
+  readonly options: Pick<GrainOptions, 'type'>;
+  /** Type carrier; never set. */
+  readonly grain?: G;
+}
+
+/**
+ * A grain's methods as a caller sees them. Every result is a promise: an async iterable arrives through one, since the
+ * grain may have to be activated first.
+ */
 export type GrainReference<G> = {
-  readonly [K in keyof G as G[K] extends (...args: never[]) => Promise<unknown> | AsyncIterable<unknown> ? K : never]: G[K];
+  readonly [K in CallableKeys<G>]: G[K] extends ((...args: infer A) => infer R extends AsyncIterable<unknown>)
+    ? (...args: A) => Promise<R>
+    : G[K];
 };
+type CallableKeys<G> = {
+  [K in keyof G]: K extends keyof Grain
+    ? never
+    : G[K] extends (...args: never[]) => Promise<unknown> | AsyncIterable<unknown>
+      ? K
+      : never;
+}[keyof G];
 
 /** Hands out references; making one activates nothing. */
 export interface GrainFactory {
   /**
-   * @throws GpuBridgeError `GRAIN_NOT_FOUND` when the class is not registered, `INVALID_ARGUMENT` for a bad key.
+   * @param grain - a registered class, or its type alone. The class is found by `options.type`.
+   * @throws GpuBridgeError `GRAIN_NOT_FOUND` when the type is not registered, `INVALID_ARGUMENT` for a bad key.
    */
-  getGrain<G extends object>(grainClass: GrainClass<G>, key: string): GrainReference<G>;
+  getGrain<G extends object>(grain: GrainClass<G> | GrainType<G>, key: string): GrainReference<G>;
 }

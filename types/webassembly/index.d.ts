@@ -7,7 +7,7 @@
 declare namespace WebAssembly {
   type ImportExportKind = 'function' | 'global' | 'memory' | 'table';
   type ValueType = 'anyfunc' | 'externref' | 'f32' | 'f64' | 'i32' | 'i64' | 'v128';
-  type ExportValue = Function | Global | Memory | Table;
+  type ExportValue = ((...args: never[]) => unknown) | Global | Memory | Table;
   type ImportValue = ExportValue | number | bigint;
   type Imports = Record<string, Record<string, ImportValue>>;
   type Exports = Record<string, ExportValue>;

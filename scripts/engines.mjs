@@ -1,0 +1,49 @@
+// The programs outside npm that the tests drive. Missing ones are installed where we may, and named where not.
+import { run } from './pnpm.mjs';
+
+/** @type {readonly { name: string, probe: readonly string[], debianPackage: string }[]} */
+const engines = [
+  { name: 'g++', probe: ['g++', '--version'], debianPackage: 'g++' },
+  { name: 'cmake', probe: ['cmake', '--version'], debianPackage: 'cmake' },
+];
+
+// Hardware and its toolkit cannot be installed by a script: tests that need them are skipped.
+const hardware = [
+  { name: 'nvcc', probe: ['nvcc', '--version'] },
+  { name: 'CUDA device', probe: ['nvidia-smi', '--list-gpus'] },
+];
+
+/** Makes the engines available; exits with an error where CI=true and one is missing. */
+export async function ensureEngines() {
+  let missing = await absent(engines);
+  if (missing.length > 0 && process.getuid?.() === 0) {
+    await installDebianPackages(missing.map((engine) => engine.debianPackage));
+    missing = await absent(missing);
+  }
+  for (const { name, debianPackage } of missing) {
+    const what = `no ${name} (install Debian package ${debianPackage})`;
+    console.error(process.env.CI === 'true' ? `engines: ${what}` : `skipped: ${what}`);
+  }
+  for (const { name } of await absent(hardware)) console.error(`skipped: no ${name}`);
+  if (missing.length > 0 && process.env.CI === 'true') process.exit(1);
+}
+
+async function absent(candidates) {
+  const probes = candidates.map(async (candidate) => {
+    const [command, ...args] = candidate.probe;
+    const { code, output } = await run(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    return code === 0 && output.trim() !== '' ? [] : [candidate];
+  });
+  return (await Promise.all(probes)).flat();
+}
+
+async function installDebianPackages(names) {
+  console.error(`engines: install ${names.join(', ')} …`);
+  const options = { stdio: ['ignore', 'pipe', 'pipe'], env: { DEBIAN_FRONTEND: 'noninteractive' } };
+  for (const args of [['update'], ['install', '-y', '--no-install-recommends', ...names]]) {
+    const { code, output } = await run('apt-get', args, options);
+    if (code !== 0) return console.error(`${output}\nengines: apt-get ${args[0]} failed (exit code ${code})`);
+  }
+}
+
+if (process.argv[1] === import.meta.filename) await ensureEngines();

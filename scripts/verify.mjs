@@ -1,0 +1,48 @@
+// Every check of the repository; stops at the first step that fails and says which.
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { pnpm, root } from './pnpm.mjs';
+
+const reportFile = join(root, 'node_modules', '.vitest-report.json');
+
+const steps = [
+  ['build', 'run', 'build', '--output-logs=errors-only'],
+  ['typecheck', 'run', 'typecheck', '--output-logs=errors-only'],
+  ['lint', 'run', 'lint'],
+  ['depcruise', 'run', 'depcruise'],
+  ['knip', 'run', 'knip'],
+  ['vitest', 'exec', 'vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`],
+];
+
+/** Runs the steps; returns the exit code of the first that failed, or 0. */
+export async function verify() {
+  rmSync(reportFile, { force: true });
+  for (const [name, ...args] of steps) {
+    console.log(`verify: ${name}`);
+    const { code } = await pnpm(args);
+    if (code !== 0) {
+      console.log(`verify: ${name} failed (exit code ${code})`);
+      return code;
+    }
+  }
+  return 0;
+}
+
+/** The counts of the last `verify`, or null when it did not come as far as the tests. */
+export function testCounts() {
+  let report;
+  try {
+    report = JSON.parse(readFileSync(reportFile, 'utf8'));
+  } catch {
+    return null;
+  }
+  // A file that fails to load has no tests of its own to fail, and must not look like a green run.
+  const unloaded = report.testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0);
+  return {
+    passed: report.numPassedTests,
+    failed: report.numFailedTests + unloaded.length,
+    skipped: report.numPendingTests + report.numTodoTests,
+  };
+}
+
+if (process.argv[1] === import.meta.filename) process.exitCode = await verify();

@@ -1,0 +1,26 @@
+import { defineConfig } from 'vitest/config';
+
+const exclude = ['**/node_modules/**', '**/dist/**'];
+const suffixes = ['**/*.prop.test.ts', '**/*.sim.test.ts'];
+
+/** One project per kind of test, told apart by suffix: `vitest run --project unit`. */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: { name: 'unit', include: ['{packages,samples,bench}/**/*.test.ts'], exclude: [...exclude, ...suffixes] },
+      },
+      { test: { name: 'property', include: ['**/*.prop.test.ts'], exclude } },
+      { test: { name: 'integration', include: ['tests/**/*.test.ts'], exclude: [...exclude, ...suffixes] } },
+      { test: { name: 'simulation', include: ['tests/**/*.sim.test.ts'], exclude } },
+      {
+        test: {
+          name: 'types',
+          include: [],
+          exclude,
+          typecheck: { enabled: true, only: true, include: ['**/*.test-d.ts'], exclude, tsconfig: './tsconfig.json' },
+        },
+      },
+    ],
+  },
+});

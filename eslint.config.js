@@ -3,6 +3,12 @@ import prettier from 'eslint-config-prettier';
 import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
+// Of Node, what plain scripts may use; in TypeScript the compiler knows.
+const nodeGlobals = [
+  ...['process', 'console', 'performance', 'module', 'require', 'Buffer', 'URL', 'TextEncoder', 'TextDecoder'],
+  ...['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'AbortController', 'structuredClone'],
+];
+
 export default defineConfig(
   globalIgnores(['**/dist/', '**/build/', '**/generated/', '**/coverage/']),
   js.configs.recommended,
@@ -29,15 +35,7 @@ export default defineConfig(
   },
   {
     files: ['**/*.{js,mjs,cjs}'],
-    languageOptions: {
-      globals: {
-        process: 'readonly',
-        console: 'readonly',
-        URL: 'readonly',
-        module: 'writable',
-        setTimeout: 'readonly',
-      },
-    },
+    languageOptions: { globals: Object.fromEntries(nodeGlobals.map((name) => [name, 'readonly'])) },
   },
   prettier,
 );

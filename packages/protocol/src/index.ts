@@ -1,12 +1,4 @@
-export {
-  LINE_BYTES,
-  Op,
-  RING_ABI_VERSION,
-  RING_MAGIC,
-  Status,
-  createCqe,
-  createSqe,
-} from './generated/ring-abi.js';
+export { LINE_BYTES, Op, RING_ABI_VERSION, RING_MAGIC, Status, createCqe, createSqe } from './generated/ring-abi.js';
 export type { Cqe, Sqe } from './generated/ring-abi.js';
 export { RingMemory, ringSizeBytes } from './ring/ring-memory.js';
 export { ExecutorEnd, SiloEnd } from './ring/queues.js';

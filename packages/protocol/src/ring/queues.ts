@@ -28,10 +28,18 @@ const LEASES = EXECUTOR_LINE + EXECUTOR_LINE_LEASES;
  * number outstanding never exceeds the capacity, which is what makes every slot it writes free.
  */
 export class SiloEnd {
-  private submitted = 0;
-  private reaped = 0;
+  private submitted: number;
+  private reaped: number;
+  private pendingParks = 0;
 
-  constructor(readonly memory: RingMemory) {}
+  /** @param firstPosition - u32; the same on both ends. 0 on a cleared ring; tests begin near 2^32 to see it wrap. */
+  constructor(
+    readonly memory: RingMemory,
+    firstPosition = 0,
+  ) {
+    this.submitted = firstPosition >>> 0;
+    this.reaped = this.submitted;
+  }
 
   /** Entries submitted and not yet reaped. */
   get outstanding(): number {
@@ -78,6 +86,11 @@ export class SiloEnd {
     return Atomics.load(this.memory.signals, RUNNING) === ((position + 1) | 0);
   }
 
+  /** Whether the executor waits for a submission or a stop. */
+  isExecutorParked(): boolean {
+    return Atomics.load(this.memory.signals, EXECUTOR_PARKED) !== 0;
+  }
+
   /** How often the executor entered its polling loop. */
   leases(): number {
     return Atomics.load(this.memory.signals, LEASES) >>> 0;
@@ -90,13 +103,15 @@ export class SiloEnd {
   async park(): Promise<void> {
     const { signals } = this.memory;
     const bell = Atomics.load(signals, COMPLETION_BELL);
+    this.pendingParks++;
     Atomics.store(signals, REAPER_PARKED, 1);
     try {
       if (this.ready()) return;
       const wait = Atomics.waitAsync(signals, COMPLETION_BELL, bell);
       if (wait.async) await wait.value;
     } finally {
-      Atomics.store(signals, REAPER_PARKED, 0);
+      // A park that was given up resumes only after the next one has begun; the flag stays up for that one.
+      if (--this.pendingParks === 0) Atomics.store(signals, REAPER_PARKED, 0);
     }
   }
 
@@ -114,10 +129,17 @@ export class SiloEnd {
 
 /** The executor's end of a ring: consumes submissions, produces completions, in submission order. */
 export class ExecutorEnd {
-  private taken = 0;
-  private completed = 0;
+  private taken: number;
+  private completed: number;
 
-  constructor(readonly memory: RingMemory) {}
+  /** @param firstPosition - as for {@link SiloEnd}. */
+  constructor(
+    readonly memory: RingMemory,
+    firstPosition = 0,
+  ) {
+    this.taken = firstPosition >>> 0;
+    this.completed = this.taken;
+  }
 
   /** Whether a submission waits. */
   ready(): boolean {
@@ -156,5 +178,27 @@ export class ExecutorEnd {
     Atomics.store(signals, EXECUTOR_PARKED, 1);
     if (!this.ready() && !this.stopRequested()) Atomics.wait(signals, SUBMISSION_BELL, bell, timeoutMs);
     Atomics.store(signals, EXECUTOR_PARKED, 0);
+  }
+
+  /**
+   * As `park`, for an executor on an event loop: resolves when a submission or a stop has arrived, or `unpark` was
+   * called. One at a time. Keeps no process alive.
+   */
+  async parkOnLoop(): Promise<void> {
+    const { signals } = this.memory;
+    const bell = Atomics.load(signals, SUBMISSION_BELL);
+    Atomics.store(signals, EXECUTOR_PARKED, 1);
+    try {
+      if (this.ready() || this.stopRequested()) return;
+      const wait = Atomics.waitAsync(signals, SUBMISSION_BELL, bell);
+      if (wait.async) await wait.value;
+    } finally {
+      Atomics.store(signals, EXECUTOR_PARKED, 0);
+    }
+  }
+
+  /** Ends a pending `parkOnLoop`. */
+  unpark(): void {
+    Atomics.notify(this.memory.signals, SUBMISSION_BELL);
   }
 }

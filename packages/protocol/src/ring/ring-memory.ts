@@ -38,8 +38,10 @@ export class RingMemory {
    * @param capacity - entries of each queue, a power of two.
    */
   constructor(buffer: SharedArrayBuffer, byteOffset: number, capacity: number) {
-    if (byteOffset % LINE_BYTES !== 0) throw new RangeError(`ring offset ${byteOffset} is not a multiple of ${LINE_BYTES}`);
-    if (capacity < 1 || (capacity & (capacity - 1)) !== 0) throw new RangeError(`ring capacity ${capacity} is not a power of two`);
+    if (byteOffset % LINE_BYTES !== 0)
+      throw new RangeError(`ring offset ${byteOffset} is not a multiple of ${LINE_BYTES}`);
+    if (!Number.isInteger(capacity) || capacity < 1 || (capacity & (capacity - 1)) !== 0)
+      throw new RangeError(`ring capacity ${capacity} is not a power of two`);
     const length = ringSizeBytes(capacity) / 4;
     this.words = new Uint32Array(buffer, byteOffset, length);
     this.signals = new Int32Array(buffer, byteOffset, length);
@@ -59,7 +61,9 @@ export class RingMemory {
   checkHeader(): void {
     const [magic, version, capacity] = this.words;
     if (magic !== RING_MAGIC || version !== RING_ABI_VERSION || capacity !== this.capacity) {
-      throw new RangeError(`no ring of ABI v${RING_ABI_VERSION} with ${this.capacity} entries here (magic ${magic}, version ${version}, capacity ${capacity})`);
+      throw new RangeError(
+        `no ring of ABI v${RING_ABI_VERSION} with ${this.capacity} entries here (magic ${magic}, version ${version}, capacity ${capacity})`,
+      );
     }
   }
 

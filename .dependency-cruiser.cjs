@@ -85,7 +85,7 @@ module.exports = {
       name: 'inversify-only-in-modules',
       comment: 'Classes take plain constructor arguments; the container is known to module.ts files and to hosting.',
       severity: 'error',
-      from: { path: '^packages/', pathNot: ['/module([.]test)?[.]ts$', '^packages/hosting/'] },
+      from: { path: '^packages/', pathNot: ['^packages/[^/]+/src/module([.]test)?[.]ts$', '^packages/hosting/'] },
       to: { path: external('inversify') },
     },
     {

@@ -45,7 +45,7 @@ const FIELDS = new Set<string>([
 
 /** @throws GpuBridgeError `INVALID_ARGUMENT` naming the field, the value and what was allowed. */
 export function checkHints(hints: GpuExecutionHints): void {
-  if (typeof hints !== 'object' || hints === null) throw GpuBridgeError.invalidArgument('hints', hints, 'an object');
+  if (typeof hints !== 'object' || hints === null || Array.isArray(hints)) throw GpuBridgeError.invalidArgument('hints', hints, 'an object');
   for (const field in hints) {
     if (!FIELDS.has(field)) throw GpuBridgeError.invalidArgument(`hints.${field}`, field, `one of ${[...FIELDS].join(', ')}`);
   }
@@ -59,8 +59,8 @@ export function checkHints(hints: GpuExecutionHints): void {
   if (maxMicroBatch !== undefined && !(Number.isInteger(maxMicroBatch) && maxMicroBatch >= 1 && maxMicroBatch <= 2 ** 24)) {
     throw GpuBridgeError.invalidArgument('hints.maxMicroBatch', maxMicroBatch, 'an integer of 1..2^24');
   }
-  if (deadlineNs !== undefined && !(typeof deadlineNs === 'bigint' && deadlineNs >= 0n)) {
-    throw GpuBridgeError.invalidArgument('hints.deadlineNs', deadlineNs, 'a bigint of clock nanoseconds');
+  if (deadlineNs !== undefined && !(typeof deadlineNs === 'bigint' && deadlineNs >= 0n && deadlineNs < 2n ** 64n)) {
+    throw GpuBridgeError.invalidArgument('hints.deadlineNs', deadlineNs, 'a bigint of clock nanoseconds, 0..2^64-1');
   }
 }
 

@@ -98,6 +98,7 @@ function resolveCpu(cpu: CpuDeviceOptions): ResolvedCpuDeviceOptions {
 function resolveBroker(broker: BrokerOptions): ResolvedBrokerOptions {
   known('options.broker', broker, ['queueLimit', 'tenantQueueLimit', 'tenantWeights', 'slotsInFlight', 'resultRetentionMs']);
   const tenantWeights = broker.tenantWeights ?? {};
+  plainObject('options.broker.tenantWeights', tenantWeights);
   for (const [tenant, weight] of Object.entries(tenantWeights)) {
     if (!(Number.isFinite(weight) && weight > 0)) {
       throw GpuBridgeError.invalidArgument(`options.broker.tenantWeights.${tenant}`, weight, 'a number above 0');
@@ -123,10 +124,15 @@ function resolveHealth(health: HealthOptions): ResolvedHealthOptions {
 }
 
 function known(field: string, value: object, allowed: readonly string[]): void {
-  if (typeof value !== 'object' || value === null) throw GpuBridgeError.invalidArgument(field, value, 'an object');
+  plainObject(field, value);
   for (const key of Object.keys(value)) {
     if (!allowed.includes(key)) throw GpuBridgeError.invalidArgument(`${field}.${key}`, key, `one of ${allowed.join(', ')}`);
   }
+}
+
+function plainObject(field: string, value: unknown): void {
+  const ok = typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (!ok) throw GpuBridgeError.invalidArgument(field, value, 'an object');
 }
 
 function integer(field: string, value: unknown, low: number, high: number): number {

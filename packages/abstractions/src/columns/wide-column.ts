@@ -23,7 +23,7 @@ export class WideColumn {
    * @throws GpuBridgeError `NOT_SAFE_INTEGER` beyond ±(2^53 − 1); use `bigintAt` there.
    */
   numberAt(index: number): number {
-    if (index < 0 || index >= this.array.length) {
+    if (index >>> 0 !== index || index >= this.array.length) {
       throw GpuBridgeError.invalidArgument('index', index, `an element of 0..${this.array.length - 1}`);
     }
     const low = this.words[2 * index]!;
@@ -54,9 +54,12 @@ export class WideColumn {
  * `BigInt(x)` takes about 45.
  *
  * @throws GpuBridgeError `NOT_SAFE_INTEGER` naming the first element that is not an integer within ±(2^53 − 1), or is
- *   negative for u64; what was filled before it stays filled.
+ *   negative for u64; what was filled before it stays filled. `INVALID_ARGUMENT` when the target is shorter.
  */
 export function fillWide(target: BigInt64Array | BigUint64Array, source: Float64Array): void {
+  if (source.length > target.length) {
+    throw GpuBridgeError.invalidArgument('source', source, `at most ${target.length} values, the length of the target`);
+  }
   const words = new Uint32Array(target.buffer, target.byteOffset, target.length * 2);
   const unsigned = target instanceof BigUint64Array;
   for (let i = 0; i < source.length; i++) {

@@ -1,0 +1,102 @@
+import { describe, expect, it } from 'vitest';
+import { GpuBridgeError } from '../errors/gpu-bridge-error.js';
+import { resolveOptions } from './options.js';
+import type { GpuBridgeOptions } from './options.js';
+
+function fieldRefused(options: unknown): string | undefined {
+  try {
+    resolveOptions(options as GpuBridgeOptions);
+    return undefined;
+  } catch (error) {
+    if (GpuBridgeError.is(error, 'INVALID_ARGUMENT')) return error.details.field;
+    throw error;
+  }
+}
+
+const kernel = (name: string): unknown => ({ kind: 'map', name, params: {}, body: () => undefined });
+
+describe('resolveOptions', () => {
+  it('fills in the documented defaults', () => {
+    expect(resolveOptions()).toEqual({
+      kernels: [],
+      cpu: { workers: undefined, arenaMiB: 512, spinPolls: 20_000 },
+      broker: {
+        queueLimit: 4096,
+        tenantQueueLimit: 1024,
+        tenantWeights: {},
+        slotsInFlight: 2,
+        resultRetentionMs: 60_000,
+      },
+      health: { slotBudgetMs: 10_000, checkIntervalMs: 10, maxDeathsPerMinute: 20, drainTimeoutMs: 30_000 },
+    });
+    expect(resolveOptions({ cpu: false }).cpu).toBe(false);
+  });
+
+  it('keeps what was given', () => {
+    const resolved = resolveOptions({
+      cpu: { workers: 3, arenaMiB: 1, spinPolls: 0 },
+      broker: { tenantWeights: { audit: 2.5 }, slotsInFlight: 8 },
+      health: { drainTimeoutMs: 0 },
+    });
+    expect(resolved.cpu).toEqual({ workers: 3, arenaMiB: 1, spinPolls: 0 });
+    expect(resolved.broker).toMatchObject({ tenantWeights: { audit: 2.5 }, slotsInFlight: 8, queueLimit: 4096 });
+    expect(resolved.health.drainTimeoutMs).toBe(0);
+  });
+
+  const numbers: Record<string, readonly [low: number, high: number]> = {
+    'cpu.workers': [1, 64],
+    'cpu.arenaMiB': [1, 4032],
+    'cpu.spinPolls': [0, 1e7],
+    'broker.queueLimit': [1, 1e6],
+    'broker.tenantQueueLimit': [1, 1e6],
+    'broker.slotsInFlight': [1, 8],
+    'broker.resultRetentionMs': [1, 2 ** 31 - 1],
+    'health.slotBudgetMs': [1, 2 ** 31 - 1],
+    'health.checkIntervalMs': [1, 60_000],
+    'health.maxDeathsPerMinute': [1, 1e6],
+    'health.drainTimeoutMs': [0, 2 ** 31 - 1],
+  };
+  it.each(Object.entries(numbers))('accepts the ends of %s and refuses everything beyond', (path, [low, high]) => {
+    const [group, field] = path.split('.') as [string, string];
+    const of = (value: unknown): unknown => ({ [group]: { [field]: value } });
+    for (const value of [low, high]) expect(fieldRefused(of(value))).toBeUndefined();
+    const wrong = [
+      low - 1,
+      high + 1,
+      low + 0.5,
+      Number.NaN,
+      Number.POSITIVE_INFINITY,
+      String(low),
+      BigInt(low),
+      true,
+      [],
+    ];
+    for (const value of wrong) expect(fieldRefused(of(value)), String(value)).toBe(`options.${path}`);
+  });
+
+  it.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY, '1', null])('refuses the tenant weight %o', (weight) => {
+    expect(fieldRefused({ broker: { tenantWeights: { a: 1, b: weight } } })).toBe('options.broker.tenantWeights.b');
+  });
+
+  it.each([
+    [null, 'options'],
+    [[], 'options'],
+    ['cpu', 'options'],
+    [{ gpu: {} }, 'options.gpu'],
+    [{ cpu: true }, 'options.cpu'],
+    [{ cpu: null }, 'options.cpu'],
+    [{ cpu: { threads: 4 } }, 'options.cpu.threads'],
+    [{ broker: 5 }, 'options.broker'],
+    [{ broker: { tenantWeights: 5 } }, 'options.broker.tenantWeights'],
+    [{ broker: { tenantWeights: [2] } }, 'options.broker.tenantWeights'],
+    [{ health: [] }, 'options.health'],
+    [{ health: { watchdog: 1 } }, 'options.health.watchdog'],
+    [{ kernels: {} }, 'options.kernels'],
+    [{ kernels: null }, 'options.kernels'],
+    [{ kernels: [null] }, 'options.kernels'],
+    [{ kernels: [() => undefined] }, 'options.kernels'],
+    [{ kernels: [kernel('a'), kernel('b'), kernel('a')] }, 'options.kernels'],
+  ])('refuses %o, naming %s', (options, field) => {
+    expect(fieldRefused(options)).toBe(field);
+  });
+});

@@ -8,7 +8,7 @@ import type { WideColumn } from './wide-column.js';
 
 const Line = struct({ account: u32, amount: i64 });
 
-const mapParams = {
+const _mapParams = {
   limit: uniform(i64),
   rate: uniform(f64),
   strict: uniform(bool),
@@ -22,7 +22,7 @@ const mapParams = {
   flows: output(ragged(Line, { max: [1, 1], per: 'lines' })),
   work: scratch(u32, { max: [1, 0], per: 'lines' }),
 };
-const gridParams = {
+const _gridParams = {
   edges: input(u32),
   cells: inout(i32),
   mesh: inout(struct({ x: f32 })),
@@ -30,10 +30,10 @@ const gridParams = {
   out: output(f32),
 };
 
-type MapIn = KernelInputs<typeof mapParams>;
-type MapOut = KernelOutputs<typeof mapParams>;
-type GridIn = KernelInputs<typeof gridParams>;
-type GridOut = KernelOutputs<typeof gridParams>;
+type MapIn = KernelInputs<typeof _mapParams>;
+type MapOut = KernelOutputs<typeof _mapParams>;
+type GridIn = KernelInputs<typeof _gridParams>;
+type GridOut = KernelOutputs<typeof _gridParams>;
 
 describe('KernelInputs', () => {
   it('has the inputs, inouts and uniforms, and nothing else', () => {

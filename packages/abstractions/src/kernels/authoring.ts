@@ -125,8 +125,8 @@ export interface KernelContext<C extends KernelConstants = KernelConstants, U ex
   i64(x: AnyNumber | boolean): i64;
   u64(x: AnyNumber | boolean): u64;
   bool(x: AnyNumber | boolean): bool;
-  /** Same bits, other type; both sides must have the same size. */
-  bitcast<D extends Exclude<DType, 'bool'>>(type: ScalarType<D>, x: AnyNumber): ValueOf[D];
+  /** Same bits, other type; both sides must have the same size. The type is named by text: names of imports do not survive bundlers. */
+  bitcast<D extends Exclude<DType, 'bool'>>(type: D, x: AnyNumber): ValueOf[D];
   /** Both values are evaluated. */
   select<T extends AnyNumber | boolean>(condition: boolean, whenTrue: T, whenFalse: T): Same<T>;
   min<T extends AnyNumber>(a: T, b: T): Same<T>;

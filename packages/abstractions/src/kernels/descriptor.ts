@@ -23,6 +23,8 @@ export interface KernelDescriptor {
   readonly layout: ArgumentLayout;
   readonly effects: KernelEffects;
   readonly requires: readonly KernelRequirement[];
+  /** Map kernels: the body reads `k.item`, so its jobs cannot be joined with others into one run. */
+  readonly readsItemIndex: boolean;
   readonly fp: 'strict' | 'default';
   readonly bounds: 'checked' | 'off';
   /** Version of the intermediate representation that produced the artifacts. */

@@ -1,0 +1,51 @@
+import type {
+  GridBody,
+  HelperUses,
+  KernelConstants,
+  KernelDefinition,
+  KernelOptions,
+  KernelParams,
+  MapBody,
+} from '@gpu-bridge/abstractions';
+import { rememberCallSite } from '../parse/call-site.js';
+import { validateDefinition } from './validate-definition.js';
+
+/**
+ * Declares a kernel that runs once per item of a batch. `body` is parsed and compiled, never run.
+ *
+ * @throws GpuBridgeError `INVALID_ARGUMENT` for a bad name or a parameter a map kernel cannot have.
+ */
+export function mapKernel<
+  const P extends KernelParams,
+  const C extends KernelConstants = Record<never, never>,
+  const U extends HelperUses = Record<never, never>,
+>(name: string, options: KernelOptions<P, C, U>, body: MapBody<P, C, U>): KernelDefinition<P> {
+  rememberCallSite(body, mapKernel);
+  return define('map', name, options, body);
+}
+
+/**
+ * Declares a kernel that runs once per id of a grid, over whole arrays. `body` is parsed and compiled, never run.
+ *
+ * @throws GpuBridgeError `INVALID_ARGUMENT` for a bad name or a parameter a grid kernel cannot have.
+ */
+export function gridKernel<
+  const P extends KernelParams,
+  const C extends KernelConstants = Record<never, never>,
+  const U extends HelperUses = Record<never, never>,
+>(name: string, options: KernelOptions<P, C, U>, body: GridBody<P, C, U>): KernelDefinition<P> {
+  rememberCallSite(body, gridKernel);
+  return define('grid', name, options, body);
+}
+
+function define<P extends KernelParams>(
+  kind: 'map' | 'grid',
+  name: string,
+  options: KernelOptions<P, KernelConstants, HelperUses>,
+  body: KernelDefinition['body'],
+): KernelDefinition<P> {
+  const { params, constants = {}, uses = {}, fp = 'default', bounds = 'checked' } = options;
+  const definition: KernelDefinition<P> = { kind, name, params, constants, uses, fp, bounds, body };
+  validateDefinition(definition);
+  return Object.freeze(definition);
+}

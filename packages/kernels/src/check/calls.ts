@@ -1,0 +1,228 @@
+import type { CallExpression, Expression, ObjectExpression, SpreadElement } from 'acorn';
+import { sizeOf } from '@gpu-bridge/abstractions';
+import type { DType, HelperDefinition } from '@gpu-bridge/abstractions';
+import type { AtomicOperator, CallArg, CallExpr, Expr, UnaryOperator } from '../ir/nodes.js';
+import { Finding, Poisoned } from './diagnostics.js';
+import type { FunctionState } from './function-state.js';
+import { isFloat } from './operators.js';
+import { describe, indexExpr, offsetOf, resolve } from './resolve.js';
+import { boolLiteral, combine, literal, typed } from './values.js';
+import type { Lowered } from './values.js';
+
+const DTYPES: ReadonlySet<string> = new Set(['f32', 'f64', 'i32', 'u32', 'i64', 'u64', 'bool']);
+const ATOMICS: Readonly<Record<string, AtomicOperator>> = {
+  atomicAdd: 'add',
+  atomicMin: 'min',
+  atomicMax: 'max',
+  atomicAnd: 'and',
+  atomicOr: 'or',
+  atomicXor: 'xor',
+  atomicLoad: 'load',
+};
+
+/** Any call that may stand in an expression; `push` is a statement and handled there. */
+export function lowerCall(f: FunctionState, node: CallExpression, at: number): Lowered | CallExpr {
+  const callee = resolve(f, node.callee);
+  switch (callee?.kind) {
+    case 'intrinsic':
+      return lowerIntrinsic(f, callee.name, argumentsOf(f, node), at);
+    case 'helper':
+      return lowerHelperCall(f, callee.definition, node, at);
+    case 'get': {
+      const [index] = exactly(callee.kind, argumentsOf(f, node), 1, at);
+      if (!index) throw new Error('one argument');
+      const { array } = callee.of;
+      return { op: 'load', type: array.dtype, array, index: indexExpr(f, index), check: true, at };
+    }
+    case 'push':
+      throw new Finding('not-a-value', 'push gives no value; write it as a statement', at);
+    default:
+      throw new Finding(
+        'free-name',
+        `${callee ? describe(callee) : 'this'} cannot be called; call intrinsics as k.name(…) and helpers as k.uses.name({…})`,
+        at,
+      );
+  }
+}
+
+export function argumentsOf(f: FunctionState, node: CallExpression): Expression[] {
+  return node.arguments.map((argument) => noSpread(f, argument));
+}
+
+function noSpread(f: FunctionState, node: Expression | SpreadElement): Expression {
+  if (node.type === 'SpreadElement')
+    throw new Finding('unsupported', 'spread is not part of the kernel language', offsetOf(f, node));
+  return node;
+}
+
+function exactly(name: string, args: Expression[], count: number, at: number): Expression[] {
+  if (args.length !== count)
+    throw new Finding('arguments', `${name} takes ${count} argument${count === 1 ? '' : 's'}, got ${args.length}`, at);
+  return args;
+}
+
+function lowerIntrinsic(f: FunctionState, name: string, args: Expression[], at: number): Lowered {
+  const take = (count: number): Lowered[] => exactly(`k.${name}`, args, count, at).map((arg) => f.lower.value(f, arg));
+  if (DTYPES.has(name)) {
+    const [value] = take(1);
+    if (!value) throw new Error('one argument');
+    return cast(value, name as DType, at);
+  }
+  if (name in ATOMICS) return lowerAtomic(f, name, args, at);
+  switch (name) {
+    case 'bitcast':
+      return lowerBitcast(f, exactly('k.bitcast', args, 2, at), at);
+    case 'select': {
+      const [test, yes, no] = exactly('k.select', args, 3, at);
+      if (!test || !yes || !no) throw new Error('three arguments');
+      const condition = f.lower.condition(f, test);
+      return combine([f.lower.value(f, yes), f.lower.value(f, no)], at, ([whenTrue, whenFalse]) => {
+        if (!whenTrue || !whenFalse) throw new Error('two values');
+        return { op: 'select', type: whenTrue.type, condition, whenTrue, whenFalse, at };
+      });
+    }
+    case 'min':
+    case 'max':
+      return combine(take(2), at, (parts) => minMax(name, parts, at));
+    case 'clamp':
+      return combine(take(3), at, ([x, low, high]) => minMax('min', [minMax('max', [x, low], at), high], at));
+    default:
+      return combine(take(1), at, ([value]) => unaryIntrinsic(name as UnaryOperator, value, at));
+  }
+}
+
+function minMax(operator: 'min' | 'max', [left, right]: readonly (Expr | undefined)[], at: number): Expr {
+  if (!left || !right) throw new Error('two operands');
+  if (left.type === 'bool') throw new Finding('operator-type', `k.${operator} does not apply to bool`, at);
+  return { op: 'binary', type: left.type, operator, left, right, at };
+}
+
+function unaryIntrinsic(operator: UnaryOperator, value: Expr | undefined, at: number): Expr {
+  if (value === undefined) throw new Error('one operand');
+  const { type } = value;
+  const bits = operator === 'popcount' || operator === 'clz' || operator === 'ctz';
+  const fits =
+    operator === 'abs'
+      ? type !== 'bool' && type !== 'u32' && type !== 'u64'
+      : isFloat(type) !== bits && type !== 'bool';
+  if (!fits || (!bits && operator !== 'abs' && !isFloat(type))) {
+    const wants = bits ? 'i32, u32, i64 or u64' : operator === 'abs' ? 'a signed type' : 'f32 or f64';
+    throw new Finding('operator-type', `k.${operator} wants ${wants}, got ${type}`, at);
+  }
+  return { op: 'unary', type, operator, value, at };
+}
+
+function cast(value: Lowered, type: DType, at: number): Expr {
+  if (value.op === 'poly') return castLiteral(value, type, at);
+  return value.type === type ? value : { op: 'cast', type, value, at };
+}
+
+/** A literal takes the cast's type; k.i64(5) may be written with a plain number. */
+function castLiteral(value: Lowered & { op: 'poly' }, type: DType, at: number): Expr {
+  if (type === 'bool') {
+    const number = value.build('f64');
+    if (number.op === 'literal') return boolLiteral(number.value !== 0, at);
+    throw new Finding('untyped-literal', 'write true or false', at);
+  }
+  try {
+    return value.build(type);
+  } catch (e) {
+    if (!(e instanceof Finding) || e.rule !== 'bigint-literal') throw e;
+    const wide = type === 'i64' || type === 'u64';
+    if (!wide) throw e;
+    const number = value.build('f64');
+    if (number.op !== 'literal' || !Number.isInteger(number.value)) throw e;
+    return literal(type, BigInt(number.value), at);
+  }
+}
+
+function lowerBitcast(f: FunctionState, [target, operand]: Expression[], at: number): Expr {
+  const name = target?.type === 'Literal' ? target.value : undefined;
+  if (typeof name !== 'string' || !DTYPES.has(name) || name === 'bool' || !operand) {
+    throw new Finding('arguments', "k.bitcast takes the name of a type first: k.bitcast('u32', x)", at);
+  }
+  const type = name as DType;
+  const value = typed(f.lower.value(f, operand), undefined);
+  if (value.type === 'bool' || sizeOf(value.type) !== sizeOf(type)) {
+    throw new Finding('type-mismatch', `${value.type} and ${type} differ in size; bitcast keeps the bits`, at);
+  }
+  return value.type === type ? value : { op: 'bitcast', type, value, at };
+}
+
+function lowerAtomic(f: FunctionState, name: string, args: Expression[], at: number): Expr {
+  const operator = ATOMICS[name] ?? 'load';
+  const [arrayNode, indexNode, valueNode] = exactly(`k.${name}`, args, operator === 'load' ? 2 : 3, at);
+  if (!arrayNode || !indexNode) throw new Error('two arguments');
+  const entity = resolve(f, arrayNode);
+  if (entity?.kind !== 'atomics')
+    throw new Finding('arguments', `k.${name} takes a parameter declared with atomic(…) first`, offsetOf(f, arrayNode));
+  const { array } = entity;
+  const index = indexExpr(f, indexNode);
+  const value = valueNode ? typed(f.lower.value(f, valueNode), array.dtype, `the value for '${entity.param}'`) : null;
+  return { op: 'atomic', type: array.dtype, operator, array, index, value, check: true, at };
+}
+
+function lowerHelperCall(f: FunctionState, definition: HelperDefinition, node: CallExpression, at: number): CallExpr {
+  const helper = f.lower.helper(f, definition, at);
+  const [object] = argumentsOf(f, node);
+  if (object?.type !== 'ObjectExpression' || node.arguments.length !== 1) {
+    throw new Finding(
+      'arguments',
+      `helper '${definition.name}' takes one object of named arguments: { ${Object.keys(definition.args).join(', ')} }`,
+      at,
+    );
+  }
+  const given = propertiesOf(f, object);
+  for (const name of given.keys()) {
+    if (!(name in definition.args))
+      throw new Finding('arguments', `helper '${definition.name}' has no argument '${name}'`, at);
+  }
+  // Arguments are evaluated in the order the helper declares them.
+  const args = Object.entries(definition.args).map(([name, declared]): CallArg => {
+    const value = given.get(name);
+    if (value === undefined) throw new Finding('arguments', `helper '${definition.name}' also needs '${name}'`, at);
+    if (declared.kind === 'scalar')
+      return { kind: 'scalar', value: typed(f.lower.value(f, value), declared.dtype, `argument '${name}'`) };
+    const entity = resolve(f, value);
+    if (entity?.kind !== 'array')
+      throw new Finding('arguments', `argument '${name}' must be an array of ${declared.dtype}`, offsetOf(f, value));
+    if (entity.array.dtype !== declared.dtype) {
+      throw new Finding(
+        'type-mismatch',
+        `argument '${name}' must be an array of ${declared.dtype} but is one of ${entity.array.dtype}`,
+        offsetOf(f, value),
+      );
+    }
+    if (declared.writable && !entity.writable) {
+      throw new Finding(
+        'read-only',
+        `helper '${definition.name}' writes '${name}', but ${describe(entity)} is an input`,
+        offsetOf(f, value),
+      );
+    }
+    return { kind: 'array', array: entity.array };
+  });
+  // After the arguments, so that a helper with findings still has its calls checked.
+  if (helper === undefined) throw new Poisoned();
+  return { op: 'call', type: definition.returns?.dtype ?? null, helper, args, at };
+}
+
+/** The named values of an object literal, in source order. */
+export function propertiesOf(f: FunctionState, node: ObjectExpression): Map<string, Expression> {
+  const values = new Map<string, Expression>();
+  for (const property of node.properties) {
+    const at = offsetOf(f, property);
+    if (property.type !== 'Property' || property.computed || property.kind !== 'init' || property.method) {
+      throw new Finding('unsupported', 'only `name: value` may stand here', at);
+    }
+    const name =
+      property.key.type === 'Identifier'
+        ? property.key.name
+        : property.key.type === 'Literal'
+          ? String(property.key.value)
+          : '';
+    if (values.has(name)) throw new Finding('duplicate-name', `'${name}' is given twice`, at);
+    values.set(name, property.value);
+  }
+  return values;
+}

@@ -1,0 +1,186 @@
+import { GpuBridgeError, argumentLayout } from '@gpu-bridge/abstractions';
+import type { HelperDefinition, KernelDefinition } from '@gpu-bridge/abstractions';
+import { locator } from '../parse/locate.js';
+import type { Locate } from '../parse/locate.js';
+import { BodySyntaxError, parseBody } from '../parse/parse-body.js';
+import type { ParsedBody } from '../parse/parse-body.js';
+import { IR_VERSION } from '../ir/nodes.js';
+import type { ArrayRef, IrArg, IrFunction, IrKernel, IrLocal, Stmt } from '../ir/nodes.js';
+import { bindPattern } from './declarations.js';
+import { Diagnostics, Finding } from './diagnostics.js';
+import { entitiesOfParams } from './entities.js';
+import type { Entity } from './entities.js';
+import { lowerCondition, lowerValue } from './expressions.js';
+import { Scope } from './function-state.js';
+import type { FunctionState, KernelState, Lowering } from './function-state.js';
+import { lowerBlock, lowerEffects } from './statements.js';
+import { typed } from './values.js';
+
+/**
+ * Parses and checks a kernel and the helpers it uses.
+ *
+ * @throws GpuBridgeError `KERNEL_BUILD_FAILED` with every finding.
+ */
+export function checkKernel(definition: KernelDefinition): IrKernel {
+  const { name, kind, params, fp, bounds } = definition;
+  const { slots } = argumentLayout(params);
+  const diagnostics = new Diagnostics();
+  const kernel: KernelState = { definition, slots, diagnostics, helpers: [], helperIndex: new Map(), open: [] };
+  const main = checkFunction(kernel, {
+    label: `kernel ${name}`,
+    name: 'main',
+    kind,
+    body: definition.body,
+    constants: definition.constants,
+    uses: definition.uses,
+    result: null,
+    args: [],
+    locals: [],
+    params: entitiesOfParams(definition, slots),
+  });
+  if (main === undefined || diagnostics.list.length > 0) {
+    const list = diagnostics.list.map((d) => `${d.file}:${d.line}:${d.column} ${d.rule}: ${d.message}`).join('\n  ');
+    throw new GpuBridgeError(
+      'KERNEL_BUILD_FAILED',
+      { kernel: name, diagnostics: diagnostics.list },
+      `kernel '${name}' has ${diagnostics.list.length} finding(s)\n  ${list}`,
+    );
+  }
+  return { version: IR_VERSION, name, kind, params, fp, bounds, main, helpers: kernel.helpers };
+}
+
+interface FunctionSpec extends Pick<FunctionState, 'kind' | 'constants' | 'uses' | 'result' | 'params'> {
+  readonly label: string;
+  readonly name: string;
+  readonly body: (...args: never[]) => unknown;
+  readonly args: readonly IrArg[];
+  readonly locals: IrLocal[];
+}
+
+const LOWERING: Lowering = {
+  value: lowerValue,
+  condition: lowerCondition,
+  effects: lowerEffects,
+  helper: (f, definition, at) => checkHelper(f.kernel, definition, at, f.locate),
+};
+
+function checkFunction(kernel: KernelState, spec: FunctionSpec): IrFunction | undefined {
+  const { diagnostics } = kernel;
+  // The source text of the function is all that is ever used of it.
+  const text = Function.prototype.toString.call(spec.body);
+  const locate = locator(spec.label, spec.body, text);
+  const before = diagnostics.list.length;
+  const parsed = parseOrReport(diagnostics, locate, text);
+  if (parsed === undefined) return undefined;
+  const f: FunctionState = {
+    ...spec,
+    lower: LOWERING,
+    kernel,
+    locate,
+    shift: parsed.shift,
+    scope: new Scope(null),
+    loopDepth: 0,
+  };
+  const body = diagnostics.guard(locate, () => lowerFunction(f, parsed));
+  if (body === undefined || diagnostics.list.length > before) return undefined;
+  if (spec.result !== null && !alwaysReturns(body)) {
+    const end = Math.max(0, text.length - 1);
+    diagnostics.add(
+      locate,
+      new Finding('missing-return', `helper '${spec.name}' may end without returning ${spec.result}`, end),
+    );
+    return undefined;
+  }
+  return { name: spec.name, args: spec.args, result: spec.result, locals: f.locals, body };
+}
+
+function parseOrReport(diagnostics: Diagnostics, locate: Locate, text: string): ParsedBody | undefined {
+  try {
+    return parseBody(text);
+  } catch (e) {
+    if (!(e instanceof BodySyntaxError)) throw e;
+    diagnostics.add(locate, new Finding('syntax', e.message, e.offset));
+    return undefined;
+  }
+}
+
+function lowerFunction(f: FunctionState, { fn }: ParsedBody): Stmt[] {
+  if (fn.async || fn.generator)
+    throw new Finding('unsupported', 'a body is a plain function, not async and not a generator', 0);
+  if (fn.params.length > 2) throw new Finding('arguments', 'a body takes the context and the parameters object', 0);
+  const [context, params] = fn.params;
+  if (context) bindPattern(f, context, { kind: 'context' });
+  if (params) bindPattern(f, params, { kind: 'params' });
+  if (fn.body.type === 'BlockStatement') return lowerBlock(f, fn.body.body);
+  if (f.result === null) return lowerEffects(f, fn.body);
+  return [
+    { op: 'return', value: typed(f.lower.value(f, fn.body), f.result, 'the result'), at: fn.body.start - f.shift },
+  ];
+}
+
+function checkHelper(
+  kernel: KernelState,
+  definition: HelperDefinition,
+  at: number,
+  caller: Locate,
+): number | undefined {
+  if (kernel.open.includes(definition)) {
+    const path = [...kernel.open, definition].map((h) => h.name).join(' → ');
+    kernel.diagnostics.add(
+      caller,
+      new Finding('recursion', `helpers call each other in a circle (${path}); write a loop`, at),
+    );
+    return undefined;
+  }
+  if (kernel.helperIndex.has(definition)) return kernel.helperIndex.get(definition);
+  kernel.open.push(definition);
+  const locals: IrLocal[] = [];
+  const { args, params } = argsOfHelper(definition, locals);
+  const fn = checkFunction(kernel, {
+    label: `helper ${definition.name}`,
+    name: definition.name,
+    kind: 'helper',
+    body: definition.body,
+    constants: {},
+    uses: definition.uses,
+    result: definition.returns?.dtype ?? null,
+    args,
+    locals,
+    params,
+  });
+  kernel.open.pop();
+  const index = fn && kernel.helpers.push(fn) - 1;
+  kernel.helperIndex.set(definition, index);
+  return index;
+}
+
+function argsOfHelper(definition: HelperDefinition, locals: IrLocal[]): { args: IrArg[]; params: Map<string, Entity> } {
+  const params = new Map<string, Entity>();
+  const args = Object.entries(definition.args).map(([name, arg], position): IrArg => {
+    if (arg.kind === 'scalar') {
+      const { dtype } = arg;
+      const local = locals.push({ name, type: dtype }) - 1;
+      // An argument is a copy, but JavaScript readers expect destructured parameters to be assignable.
+      params.set(name, { kind: 'local', name, local, type: dtype, mutable: true });
+      return { kind: 'scalar', local, dtype };
+    }
+    const { dtype, writable } = arg;
+    const array: ArrayRef = { kind: 'arg', arg: position, length: { kind: 'arg', arg: position }, dtype };
+    params.set(name, { kind: 'array', param: name, array, writable });
+    return { kind: 'array', dtype, writable, name };
+  });
+  return { args, params };
+}
+
+/** Whether every path ends in a return. */
+function alwaysReturns(stmts: readonly Stmt[]): boolean {
+  const last = stmts.at(-1);
+  if (last === undefined) return false;
+  if (last.op === 'return') return true;
+  if (last.op === 'if') return alwaysReturns(last.then) && alwaysReturns(last.else);
+  return last.op === 'loop' && last.condition === null && !breaksOut(last.body);
+}
+
+function breaksOut(stmts: readonly Stmt[]): boolean {
+  return stmts.some((s) => s.op === 'break' || (s.op === 'if' && (breaksOut(s.then) || breaksOut(s.else))));
+}

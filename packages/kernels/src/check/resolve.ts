@@ -1,0 +1,210 @@
+import type { MemberExpression } from 'acorn';
+import type { Expr } from '../ir/nodes.js';
+import { Finding } from './diagnostics.js';
+import type { Entity } from './entities.js';
+import type { FunctionState, Operand } from './function-state.js';
+import type { Lowered } from './values.js';
+
+const INTRINSICS = new Set(
+  (
+    'f32 f64 i32 u32 i64 u64 bool bitcast select min max clamp abs sqrt floor ceil trunc popcount clz ctz ' +
+    'atomicAdd atomicMin atomicMax atomicAnd atomicOr atomicXor atomicLoad'
+  ).split(' '),
+);
+
+export function offsetOf(f: FunctionState, node: { readonly start: number }): number {
+  return Math.max(0, node.start - f.shift);
+}
+
+/** What a name or member chain stands for; undefined where the node is neither. */
+export function resolve(f: FunctionState, node: Operand): Entity | undefined {
+  if (node.type === 'ParenthesizedExpression') return resolve(f, node.expression);
+  if (node.type === 'Identifier') {
+    if (node.name === 'undefined') return undefined;
+    const entity = f.scope.find(node.name);
+    if (entity === undefined) {
+      const remedy =
+        'pass a value through `constants` and read k.constants.NAME, pass a function through `uses`, or declare it in the body';
+      throw new Finding('free-name', `'${node.name}' is not declared in the body; ${remedy}`, offsetOf(f, node));
+    }
+    return entity;
+  }
+  return node.type === 'MemberExpression' ? resolveMember(f, node) : undefined;
+}
+
+function resolveMember(f: FunctionState, node: MemberExpression): Entity {
+  if (node.optional)
+    throw new Finding(
+      'unsupported',
+      'optional chaining is not part of the language; write a plain member',
+      offsetOf(f, node),
+    );
+  const object = resolve(f, node.object);
+  if (object === undefined)
+    throw new Finding('unknown-member', 'only parameters and the context have members', offsetOf(f, node));
+  if (node.computed) {
+    if (object.kind !== 'array')
+      throw new Finding('not-a-value', `${describe(object)} cannot be indexed`, offsetOf(f, node));
+    throw new Finding('not-a-value', 'an array element is not a record', offsetOf(f, node));
+  }
+  if (node.property.type !== 'Identifier')
+    throw new Finding('unsupported', 'private members are not part of the language', offsetOf(f, node));
+  return memberOf(f, object, node.property.name, offsetOf(f, node.property));
+}
+
+/** A named member of an entity. */
+export function memberOf(f: FunctionState, object: Entity, name: string, at: number): Entity {
+  const unknown = (known: Iterable<string>): Finding =>
+    new Finding(
+      'unknown-member',
+      `${describe(object)} has no member '${name}'; it has ${[...known].join(', ') || 'none'}`,
+      at,
+    );
+  switch (object.kind) {
+    case 'context':
+      return contextMember(f, name, unknown);
+    case 'constants': {
+      const constant = f.constants[name];
+      if (constant === undefined) throw unknown(Object.keys(f.constants));
+      return {
+        kind: 'value',
+        value: (use) => ({ op: 'literal', type: constant.dtype, value: constant.value, at: use }),
+      };
+    }
+    case 'uses': {
+      const definition = f.uses[name];
+      if (definition === undefined) throw unknown(Object.keys(f.uses));
+      return { kind: 'helper', definition };
+    }
+    case 'params': {
+      const entity = f.params.get(name);
+      if (entity === undefined) throw unknown(f.params.keys());
+      return entity;
+    }
+    case 'ids':
+      if (name !== 'x' && name !== 'y' && name !== 'z') throw unknown(['x', 'y', 'z']);
+      return { kind: 'value', value: (use) => ({ op: object.which, type: 'u32', axis: name, at: use }) };
+    case 'record': {
+      const field = object.fields.get(name);
+      if (field === undefined) throw unknown(object.fields.keys());
+      return { kind: 'itemSlot', param: object.param, ...field, writable: object.writable };
+    }
+    case 'columns': {
+      const array = object.columns.get(name);
+      if (array !== undefined)
+        return { kind: 'array', param: `${object.param}.${name}`, array, writable: object.writable };
+      return listMember(object, name) ?? fail(unknown([...object.columns.keys(), 'length']));
+    }
+    case 'array':
+      if (name === 'get') return { kind: 'get', of: object };
+      return listMember({ ...object, length: object.array.length }, name) ?? fail(unknown(['length', 'get']));
+    case 'atomics':
+      if (name !== 'length')
+        throw new Finding(
+          'unknown-member',
+          `${describe(object)} is reached through k.atomicAdd and the other atomics`,
+          at,
+        );
+      return { kind: 'value', value: (use) => ({ op: 'length', type: 'u32', of: object.array.length, at: use }) };
+    default:
+      throw new Finding('unknown-member', `${describe(object)} has no members`, at);
+  }
+}
+
+function fail(finding: Finding): never {
+  throw finding;
+}
+
+function listMember(list: Pick<Entity & { kind: 'columns' }, 'length' | 'growing'>, name: string): Entity | undefined {
+  const { length, growing } = list;
+  if (name === 'length') return { kind: 'value', value: (use) => ({ op: 'length', type: 'u32', of: length, at: use }) };
+  if (growing === undefined) return undefined;
+  if (name === 'push') return { kind: 'push', to: growing };
+  if (name === 'capacity') {
+    return {
+      kind: 'value',
+      value: (use) => ({ op: 'length', type: 'u32', of: { kind: 'capacity', slot: growing.slot }, at: use }),
+    };
+  }
+  return undefined;
+}
+
+function contextMember(f: FunctionState, name: string, unknown: (known: Iterable<string>) => Finding): Entity {
+  if (name === 'constants' || name === 'uses') return { kind: name };
+  if (f.kind === 'map' && name === 'item')
+    return { kind: 'value', value: (use) => ({ op: 'item', type: 'u32', at: use }) };
+  if (f.kind === 'grid' && (name === 'global' || name === 'globalSize')) return { kind: 'ids', which: name };
+  if (!INTRINSICS.has(name) || (name.startsWith('atomic') && f.kind !== 'grid')) {
+    const own = { map: ['item'], grid: ['global', 'globalSize'], helper: [] }[f.kind];
+    throw unknown([
+      ...own,
+      'constants',
+      'uses',
+      ...[...INTRINSICS].filter((i) => f.kind === 'grid' || !i.startsWith('atomic')),
+    ]);
+  }
+  return { kind: 'intrinsic', name };
+}
+
+/** An index of an array; a literal becomes u32. */
+export function indexExpr(f: FunctionState, node: Operand): Expr {
+  const lowered = f.lower.value(f, node);
+  if (lowered.op === 'poly') return lowered.build('u32');
+  if (lowered.type !== 'u32' && lowered.type !== 'i32') {
+    throw new Finding('index-type', `an index must be u32 or i32 but is ${lowered.type}; write k.u32(…)`, lowered.at);
+  }
+  return lowered;
+}
+
+/** The value an entity has, for those that have one. */
+export function valueOf(entity: Entity, at: number): Lowered {
+  switch (entity.kind) {
+    case 'value':
+      return entity.value(at);
+    case 'local':
+      return { op: 'local', type: entity.type, local: entity.local, at };
+    case 'itemSlot':
+      return { op: 'loadItem', type: entity.dtype, slot: entity.slot, at };
+    default:
+      throw new Finding('not-a-value', `${describe(entity)} is not a value; ${remedyFor(entity)}`, at);
+  }
+}
+
+function remedyFor(entity: Entity): string {
+  if (entity.kind === 'array' || entity.kind === 'columns') return 'index it';
+  if (entity.kind === 'record') return 'name one of its fields';
+  if (entity.kind === 'intrinsic' || entity.kind === 'helper' || entity.kind === 'get' || entity.kind === 'push')
+    return 'call it';
+  return 'name one of its members';
+}
+
+export function describe(entity: Entity): string {
+  switch (entity.kind) {
+    case 'context':
+      return 'the context';
+    case 'intrinsic':
+      return `k.${entity.name}`;
+    case 'helper':
+      return `helper '${entity.definition.name}'`;
+    case 'constants':
+    case 'uses':
+      return `k.${entity.kind}`;
+    case 'params':
+      return 'the parameters object';
+    case 'ids':
+      return `k.${entity.which}`;
+    case 'get':
+    case 'push':
+      return `${entity.kind}()`;
+    case 'local':
+      return `'${entity.name}'`;
+    case 'value':
+      return 'this value';
+    case 'record':
+    case 'columns':
+    case 'array':
+    case 'atomics':
+    case 'itemSlot':
+      return `'${entity.param}'`;
+  }
+}

@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest';
+import { createKernelCompiler } from '../index.js';
+import { runKernel } from '../testing/argument-block.js';
+import { helped, sorted, totals } from '../testing/sample-kernels.js';
+
+const compiler = createKernelCompiler();
+const lines = [
+  [
+    { amount: 30n, account: 1 },
+    { amount: -5n, account: 2 },
+    { amount: 7n, account: 3 },
+  ],
+  [],
+  [{ amount: 9_007_199_254_740_993n, account: 4 }],
+];
+
+describe.each(['wasm', 'js'] as const)('a compiled kernel as %s', (target) => {
+  it('sums the list of each item', () => {
+    const { outputs, violations, canariesIntact } = runKernel(compiler.compile(totals), target, {
+      size: 3,
+      values: { lines, rate: 0.5 },
+    });
+    expect(outputs).toEqual({
+      total: [32n, 0n, 9_007_199_254_740_993n],
+      stats: { count: [3, 0, 1], scaled: [16, 0, 4503599627370496] },
+    });
+    expect([violations, canariesIntact]).toEqual([0, true]);
+  });
+
+  it('sorts in scratch memory and pushes to a ragged output', () => {
+    const { outputs, violations, canariesIntact } = runKernel(compiler.compile(sorted), target, {
+      size: 3,
+      values: { lines },
+      group: 1,
+      groups: 2,
+    });
+    expect(outputs).toEqual({
+      flows: { rank: [[0, 1, 2], [], [0]], amount: [[-5n, 7n, 30n], [], [9_007_199_254_740_993n]] },
+    });
+    expect([violations, canariesIntact]).toEqual([0, true]);
+  });
+
+  it('calls helpers with scratch arrays and lists', () => {
+    const values = { values: [[1, 2, 3], [], [10]] };
+    const { outputs, violations } = runKernel(compiler.compile(helped), target, { size: 3, values });
+    // work has 2 * length + 3 elements: 5, 6, 7, …; its sum leaves out the first.
+    expect(outputs).toEqual({
+      result: { plain: [6, 0, 10], filled: [6 + 7 + 8 + 9 + 10 + 11 + 12 + 13, 6 + 7, 6 + 7 + 8 + 9] },
+    });
+    expect(violations).toBe(0);
+  });
+});

@@ -1,0 +1,54 @@
+import type { ArrayRef, Axis, CallExpr, IrFunction, LengthRef, Stmt } from '../../ir/nodes.js';
+import type { Code, Label } from './code.js';
+
+/** A value that is ready without computing: a local or a constant. */
+export type Ready = { readonly local: number } | { readonly value: number };
+
+/** Where an array lies: byte address of element 0, and its length. */
+export interface ArrayPlace {
+  readonly address: number;
+  readonly length: Ready;
+}
+
+/** What a body reaches outside its own locals. Helpers reach only their arguments. */
+export interface Surroundings {
+  readonly place: (array: ArrayRef) => ArrayPlace;
+  readonly length: (length: LengthRef) => Ready;
+  readonly uniform: (slot: number) => number;
+  readonly item: () => number;
+  readonly id: (which: 'global' | 'globalSize', axis: Axis) => number;
+  /** Pushes the address of the item's element in a column. */
+  readonly itemAddress: (code: Code, slot: number) => void;
+  /** Local that counts the elements pushed to a ragged output. */
+  readonly count: (countsSlot: number) => number;
+}
+
+/** One function body being emitted; an inlined helper has a frame of its own in the caller's code. */
+export interface Frame {
+  readonly code: Code;
+  readonly fn: IrFunction;
+  /** WebAssembly local of each local of the function. */
+  readonly locals: readonly number[];
+  readonly around: Surroundings;
+  /** Where a return goes, with the result on the stack; undefined returns from the WebAssembly function. */
+  readonly exit: Label | undefined;
+  readonly breaks: Label[];
+  readonly continues: Label[];
+  readonly module: ModuleContext;
+}
+
+/** Parts of the generator that call each other in a circle, and the helpers of the module. */
+export interface ModuleContext {
+  readonly stmt: (frame: Frame, stmt: Stmt) => void;
+  readonly call: (frame: Frame, call: CallExpr) => void;
+  readonly helpers: readonly HelperCode[];
+}
+
+/** A helper is inlined where `index` is null, else called. */
+export interface HelperCode {
+  readonly fn: IrFunction;
+  readonly index: number | null;
+}
+
+/** Index of the global that counts violations. */
+export const VIOLATIONS = 0;

@@ -1,0 +1,32 @@
+export { constant, array, helper, mutableArray } from './authoring/define-helper.js';
+export { gridKernel, mapKernel } from './authoring/define-kernel.js';
+export { createKernelCompiler } from './compile/kernel-compiler.js';
+export {
+  atomic,
+  bool,
+  f32,
+  f64,
+  i32,
+  i64,
+  inout,
+  input,
+  output,
+  ragged,
+  scratch,
+  struct,
+  u32,
+  u64,
+  uniform,
+} from '@gpu-bridge/abstractions';
+export type {
+  CompiledKernel,
+  GridContext,
+  KernelCompiler,
+  KernelContext,
+  KernelDefinition,
+  KernelDescriptor,
+  KernelDiagnostic,
+  KernelOptions,
+  KernelParams,
+  MapContext,
+} from '@gpu-bridge/abstractions';

@@ -34,12 +34,14 @@ interface SideLine {
 }
 
 /** What MATCH places: a line, or the lines of one account or class on one side. */
-interface Unit {
+export interface Unit {
+  /** Minor units, > 0. */
   readonly amount: bigint;
   readonly lines: readonly SideLine[];
 }
 
-interface Cell {
+/** Parts of both sides with equal sums; one of them is one unit. */
+export interface Cell {
   readonly debits: readonly Unit[];
   readonly credits: readonly Unit[];
 }
@@ -108,7 +110,7 @@ function chooseMethod(sides: Sides): { method: MethodCode; pairs: Pair[] } {
 
   const asUnit = (line: SideLine): Unit => ({ amount: line.amount, lines: [line] });
   const lineUnits = [debits.map(asUnit), credits.map(asUnit)] as const;
-  const lineCells = match(...lineUnits, NODE_BUDGET.lines);
+  const lineCells = matchUnits(...lineUnits, NODE_BUDGET.lines);
   if (lineCells !== undefined) {
     if (debits.length === credits.length) return { method: METHOD.B, pairs: methodB(lineCells) };
     return { method: METHOD.C, pairs: methodC(lineCells) };
@@ -123,12 +125,12 @@ function matchGroups({ debits, credits }: Sides): Cell[] | undefined {
   const byAccount = [group(debits, 'account'), group(credits, 'account')] as const;
   const accountUnits = byAccount[0].length + byAccount[1].length;
   if (accountUnits < debits.length + credits.length) {
-    const cells = match(...byAccount, NODE_BUDGET.accounts);
+    const cells = matchUnits(...byAccount, NODE_BUDGET.accounts);
     if (cells !== undefined) return cells;
   }
   const byClass = [group(debits, 'accountClass'), group(credits, 'accountClass')] as const;
   if (byClass[0].length + byClass[1].length < accountUnits) {
-    return match(...byClass, NODE_BUDGET.classes);
+    return matchUnits(...byClass, NODE_BUDGET.classes);
   }
   return undefined;
 }
@@ -185,8 +187,14 @@ function cursors(debitLines: readonly SideLine[], creditLines: readonly SideLine
   return pairs;
 }
 
-/** RULES.md §4. Both sides in order; their sums are equal. */
-function match(debits: readonly Unit[], credits: readonly Unit[], budget: number): Cell[] | undefined {
+/**
+ * MATCH of RULES.md §4.
+ *
+ * @param debits - units in their order; `credits` likewise. The sums of both are equal and not 0.
+ * @param budget - most nodes of the search.
+ * @returns the cells in no order that matters, or undefined when MATCH fails.
+ */
+export function matchUnits(debits: readonly Unit[], credits: readonly Unit[], budget: number): Cell[] | undefined {
   if (debits.length === credits.length) return matchEqualCounts(debits, credits);
   const debitsAreTargets = debits.length < credits.length;
   const [targets, pool] = debitsAreTargets ? [debits, credits] : [credits, debits];

@@ -254,6 +254,17 @@ describe('reading a stream', () => {
     expect(source.destroyed).toBe(true);
   });
 
+  it('reports the first wrong row, whatever follows it in the same piece', async () => {
+    for (const piece of [`${text}1,c,EUR,oops\n1,"`, `${text}1,c,EUR,oops\n1,"d"d,EUR,1\n`]) {
+      await expect(readJournalCsv(Readable.from([piece]))).rejects.toMatchObject({ code: 'INVALID_VALUE', row: 4 });
+    }
+    await expect(readJournalCsv(Readable.from([`${text}1,"d"d,EUR,1\n`]))).rejects.toMatchObject({
+      code: 'CSV_MALFORMED',
+      row: 4,
+    });
+    await expect(readJournalCsv(Readable.from([]))).rejects.toMatchObject({ code: 'EMPTY_INPUT' });
+  });
+
   it('rejects with the error of the source as it is', async () => {
     const source = new Readable({
       read() {

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
-import { CsvError, parse, type Options } from 'csv-parse';
+import { CsvError, Parser } from 'csv-parse';
 import { parse as parseSync } from 'csv-parse/sync';
 
 import { JournalError } from './errors.js';
@@ -31,7 +31,8 @@ export async function readJournalCsv(
   options: JournalCsvOptions = {},
 ): Promise<Journal> {
   const rows = new RowReader(options);
-  const parser = parse(rows.parserOptions());
+  const parser = new RowParser(rows);
+  // It has no output, but ends only when read to the end.
   parser.resume();
   try {
     await pipeline(source instanceof Readable ? source : Readable.from(source), parser);
@@ -50,7 +51,8 @@ export function readJournalCsvFile(path: string, options?: JournalCsvOptions): P
 export function parseJournalCsv(text: string, options: JournalCsvOptions = {}): Journal {
   const rows = new RowReader(options);
   try {
-    parseSync(text, rows.parserOptions());
+    // Null keeps the rows out of the parser's own output.
+    parseSync(text, { ...PARSER_OPTIONS, on_record: (fields: string[]) => (rows.accept(fields), null) });
   } catch (error) {
     throw rows.explain(error);
   }
@@ -62,6 +64,37 @@ type Column = (typeof COLUMNS)[number];
 
 /** Where each column stands in a row; -1 where the file does not have it. */
 type Layout = Readonly<Record<Column, number>> & { readonly fieldCount: number };
+
+const PARSER_OPTIONS = {
+  bom: true,
+  record_delimiter: ['\r\n', '\n', '\r'],
+  // Rows of the wrong length and blank rows are judged here, so that the message can say what was expected.
+  relax_column_count: true,
+};
+
+/**
+ * The parser, with the rows taken where it puts them out: nothing is queued, so the first wrong row is the one reported.
+ * The option `on_record` would do the same more slowly, since it describes each record anew.
+ */
+class RowParser extends Parser {
+  private refused = false;
+
+  constructor(private readonly rows: RowReader) {
+    super(PARSER_OPTIONS);
+  }
+
+  override push(record: string[] | null): boolean {
+    if (record === null) return super.push(null);
+    if (this.refused) return true;
+    try {
+      this.rows.accept(record);
+    } catch (error) {
+      this.refused = true;
+      this.destroy(error as Error);
+    }
+    return true;
+  }
+}
 
 /** Takes the rows as the parser finds them and fills a builder. */
 class RowReader {
@@ -79,20 +112,6 @@ class RowReader {
     this.options = options;
   }
 
-  parserOptions(): Options<string[]> {
-    return {
-      bom: true,
-      record_delimiter: ['\r\n', '\n', '\r'],
-      // Rows of the wrong length and blank rows are judged here, so that the message can say what was expected.
-      relax_column_count: true,
-      // Rows are used up here; null keeps them out of the parser's own output.
-      on_record: (fields: string[]): null => {
-        this.accept(fields);
-        return null;
-      },
-    };
-  }
-
   finish(): Journal {
     if (this.layout === undefined) {
       throw new JournalError('EMPTY_INPUT', {}, 'the input is empty; expected at least a header row');
@@ -107,7 +126,7 @@ class RowReader {
     return new JournalError('CSV_MALFORMED', { row: this.row + 1 }, message, { cause: error });
   }
 
-  private accept(fields: readonly string[]): void {
+  accept(fields: readonly string[]): void {
     this.row++;
     if (fields.length === 1 && fields[0]!.trim() === '') return;
     if (this.layout === undefined) {

@@ -196,7 +196,7 @@ describe('shapes and edge cases (peers.md 2.9)', () => {
     expect(flows[0]!.method).toBe(METHOD.E);
   });
 
-  it('gives up the search at 64 pool lines and above unless one target is left', () => {
+  it('does not search more than 64 pool lines, unless one target is left', () => {
     const pool = Array.from({ length: 65 }, (_, i) => 3 + 2 * i);
     const sum = pool.reduce((a, b) => a + b);
     expect(decompose(sum, ...pool.map((amount) => -amount))[0]).toMatch(/ C 0.85$/);

@@ -1,0 +1,150 @@
+import { GpuBridgeError, columnsOf, sizeOf } from '@gpu-bridge/abstractions';
+import type {
+  AllocateOptions,
+  Allocation,
+  Clock,
+  DeviceInfo,
+  ElementType,
+  GpuBridge,
+  GpuBridgeInfo,
+  GpuKernel,
+  KernelDefinition,
+  Logger,
+  RaggedType,
+  ResolvedGpuBridgeOptions,
+} from '@gpu-bridge/abstractions';
+import { merge } from 'rxjs';
+import { DeviceBroker } from '../broker/device-broker.js';
+import type { KernelCatalog } from '../catalog/kernel-catalog.js';
+import type { DeviceMemory } from '../columns/device-memory.js';
+import type { GpuHostFeature } from '../host/gpu-host-feature.js';
+import { DeviceSelector } from '../placement/device-selector.js';
+import { ResultStore } from '../results/result-store.js';
+import { AbortRegistry } from './abort-registry.js';
+import { LocalKernel } from './local-kernel.js';
+
+type Columns = Record<string, unknown>;
+const COLUMN_ALIGN = 64;
+
+/** The bridge over the devices that this silo's host feature opened. */
+export class LocalGpuBridge implements GpuBridge {
+  private state: GpuBridgeInfo['state'] = 'created';
+  private brokers: readonly DeviceBroker[] = [];
+  private devices: DeviceSelector;
+  private readonly kernels = new Map<string, LocalKernel>();
+  private readonly aborts = new AbortRegistry();
+  private readonly results: ResultStore;
+
+  constructor(
+    private readonly feature: GpuHostFeature,
+    private readonly catalog: KernelCatalog,
+    private readonly options: ResolvedGpuBridgeOptions,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+  ) {
+    this.results = new ResultStore(options.broker.resultRetentionMs);
+    this.devices = new DeviceSelector([], logger);
+  }
+
+  getInfo(): GpuBridgeInfo {
+    return {
+      state: this.state,
+      devices: this.brokers.map((broker) => describeDevice(broker)),
+      kernels: this.catalog.descriptors(),
+      pressure$: merge(...this.brokers.map((broker) => broker.pressure$)),
+    };
+  }
+
+  getKernel(kernel: KernelDefinition | string): GpuKernel<never, never> & GpuKernel<Columns, Columns> {
+    this.refuseUnlessStarted();
+    const { descriptor } = this.catalog.get(kernel);
+    let local = this.kernels.get(descriptor.id);
+    if (local === undefined) {
+      local = new LocalKernel(descriptor, this.devices, this.results, this.aborts);
+      this.kernels.set(descriptor.id, local);
+    }
+    return local as never;
+  }
+
+  allocate<T>(
+    type: ElementType | RaggedType,
+    count: number | { readonly items: number; readonly elements: number },
+    options: AllocateOptions = {},
+  ): Allocation<T> {
+    this.refuseUnlessStarted();
+    const broker = this.brokers.find((b) => options.device === undefined || b.description.id === options.device);
+    if (broker === undefined) {
+      const known = this.brokers.map((b) => b.description.id);
+      throw new GpuBridgeError('DEVICE_NOT_FOUND', { wanted: options.device ?? 'any device', known }, `no device ${options.device ?? ''} is open`);
+    }
+    const { items, elements } = typeof count === 'number' ? { items: count, elements: count } : count;
+    for (const [field, n] of Object.entries({ items, elements })) {
+      if (!Number.isInteger(n) || n < 0 || n >= 2 ** 31) throw GpuBridgeError.invalidArgument(`count.${field}`, n, 'an integer of 0..2^31 - 1');
+    }
+    return allocateColumns(broker, type, items, elements) as Allocation<T>;
+  }
+
+  /** Lifecycle, called by `BrokerService`: devices are open, jobs may come. */
+  start(): void {
+    const { broker, health } = this.options;
+    this.brokers = this.feature.hosts.map((host) => new DeviceBroker(host, broker, health, this.clock, this.logger));
+    this.devices = new DeviceSelector(this.brokers, this.logger);
+    this.state = 'started';
+  }
+
+  /** Refuses new jobs and waits for the accepted ones. */
+  async stop(): Promise<void> {
+    this.state = 'draining';
+    await Promise.all(this.brokers.map((broker) => broker.drain(this.options.health.drainTimeoutMs)));
+    for (const broker of this.brokers) broker.close();
+    this.state = 'stopped';
+  }
+
+  private refuseUnlessStarted(): void {
+    if (this.state === 'created') throw new GpuBridgeError('DRAINING', { what: 'the bridge' }, 'the bridge has not started; await host.start() first');
+    if (this.state === 'stopped') throw new GpuBridgeError('DRAINING', { what: 'the bridge' }, 'the bridge has stopped');
+  }
+}
+
+function describeDevice(broker: DeviceBroker): DeviceInfo {
+  const { arena, host, metrics } = broker;
+  return {
+    description: broker.description,
+    health: host.health,
+    pressure: broker.currentPressure(),
+    arena: { capacityBytes: arena.capacityBytes, usedBytes: arena.usedBytes },
+    counters: metrics.counters(host.deaths),
+    latencyUs: metrics.latencyUs(),
+  };
+}
+
+function allocateColumns(broker: DeviceBroker, type: ElementType | RaggedType, items: number, elements: number): Allocation<unknown> {
+  const element = type.kind === 'ragged' ? type.element : type;
+  const columns = columnsOf(element);
+  let bytes = type.kind === 'ragged' ? roundUp((items + 1) * 4) : 0;
+  const starts = columns.map(({ dtype }) => {
+    const start = bytes;
+    bytes = roundUp(bytes + elements * sizeOf(dtype));
+    return start;
+  });
+  return broker.residents.allocate(bytes, (offset) => viewsOf(broker.memory, type, columns, starts, offset, items, elements));
+}
+
+function viewsOf(
+  memory: DeviceMemory,
+  type: ElementType | RaggedType,
+  columns: ReturnType<typeof columnsOf>,
+  starts: readonly number[],
+  offset: number,
+  items: number,
+  elements: number,
+): unknown {
+  const views = columns.map(({ name, dtype }, i) => [name, memory.view(dtype, offset + starts[i]!, elements)] as const);
+  if (type.kind === 'scalar') return views[0]![1];
+  const record = Object.fromEntries(views);
+  return type.kind === 'ragged' ? { offsets: memory.view('u32', offset, items + 1), columns: record } : record;
+}
+
+function roundUp(bytes: number): number {
+  return Math.ceil(bytes / COLUMN_ALIGN) * COLUMN_ALIGN;
+}

@@ -1,0 +1,241 @@
+import { ARGUMENT_HEADER_BYTES, ARGUMENT_SLOT_BYTES, SCRATCH_ALIGN_BYTES } from '@gpu-bridge/abstractions';
+import type { ArenaBlock } from '../arena/arena-allocator.js';
+import { isArray } from '../columns/bound-inputs.js';
+import type { SourceColumn } from '../columns/bound-inputs.js';
+import type { DeviceMemory } from '../columns/device-memory.js';
+import type { SlotShape } from '../columns/kernel-shape.js';
+import type { LoadedKernel } from '../catalog/loaded-kernel.js';
+import type { Job } from '../jobs/job.js';
+
+/** Columns start at multiples of this inside a batch's block. */
+const COLUMN_ALIGN = 16;
+
+/**
+ * One or more jobs of a kernel with one argument block in one arena block: the unit that is staged, cut into ring
+ * slots and freed. Several jobs share a batch only when they were coalesced; their items follow each other.
+ */
+export class Batch {
+  readonly kernel: LoadedKernel;
+  readonly itemCount: number;
+  /** Items a slot carries; the last may have fewer. */
+  slotItems: number;
+  block: ArenaBlock | undefined;
+  argumentsOffset = 0;
+  /** Slots in rings now, and ranges that must run again. */
+  inFlight = 0;
+  pendingRetries = 0;
+  /** Jobs whose results still occupy the block. */
+  holders: number;
+  /** A death while effects were not repeatable: everything runs again once nothing is in flight. */
+  restartPending = false;
+
+  private nextItem = 0;
+  private doneSlots: Uint8Array | undefined;
+  private readonly elements: number[];
+  private readonly longest: number[];
+  /** Absolute byte offset of each slot's data, and its element count. */
+  private readonly offsets: number[];
+  private readonly counts: number[];
+
+  constructor(
+    readonly jobs: readonly Job[],
+    private readonly executors: number,
+    private readonly isResident: (column: SourceColumn) => boolean,
+  ) {
+    const [first] = jobs;
+    this.kernel = first!.kernel;
+    const { lists, slots } = this.kernel.shape;
+    this.elements = new Array<number>(lists.length).fill(0);
+    this.longest = new Array<number>(lists.length).fill(0);
+    this.offsets = new Array<number>(slots.length).fill(0);
+    this.counts = new Array<number>(slots.length).fill(0);
+    this.holders = jobs.length;
+    let items = 0;
+    for (const job of jobs) {
+      job.batch = this;
+      job.firstItem = items;
+      job.elementBases = lists.length === 0 ? [] : [...this.elements];
+      items += job.inputs.itemCount;
+      for (let list = 0; list < lists.length; list++) {
+        this.elements[list]! += job.inputs.elements[list]!;
+        this.longest[list] = Math.max(this.longest[list]!, job.inputs.longest[list]!);
+      }
+    }
+    this.itemCount = items;
+    this.slotItems = items;
+  }
+
+  get isCoalesced(): boolean {
+    return this.jobs.length > 1;
+  }
+
+  /** Lays the block out relative to its start; returns its size. Call once, before `stage`. */
+  measure(): number {
+    const { shape } = this.kernel;
+    let bytes = shape.descriptor.layout.sizeBytes;
+    for (const slot of shape.slots) {
+      const count = this.countOf(slot);
+      this.counts[slot.index] = count;
+      if (slot.extent.by === 'uniform' || this.residentColumn(slot) !== undefined) continue;
+      bytes = roundUp(bytes, slot.extent.by === 'scratch' ? SCRATCH_ALIGN_BYTES : COLUMN_ALIGN);
+      this.offsets[slot.index] = bytes;
+      const size = count * slot.elementBytes;
+      bytes += slot.extent.by === 'scratch' ? this.executors * roundUp(size, SCRATCH_ALIGN_BYTES) : size;
+    }
+    return bytes;
+  }
+
+  /** Copies the inputs in and writes the argument block. */
+  stage(block: ArenaBlock, memory: DeviceMemory): void {
+    this.block = block;
+    this.argumentsOffset = block.offset;
+    const { shape } = this.kernel;
+    const [x, y, z] = this.jobs[0]!.inputs.grid;
+    const header = block.offset >> 2;
+    memory.u32[header] = this.itemCount;
+    memory.u32[header + 1] = shape.isMap ? this.itemCount : x;
+    memory.u32[header + 2] = y;
+    memory.u32[header + 3] = z;
+    for (const slot of shape.slots) {
+      const at = block.offset + ARGUMENT_HEADER_BYTES + slot.index * ARGUMENT_SLOT_BYTES;
+      if (slot.extent.by === 'uniform') {
+        memory.storeScalar(slot.slot.dtype, at, this.uniform(slot));
+        continue;
+      }
+      const resident = this.residentColumn(slot);
+      const offset = resident === undefined ? block.offset + this.offsets[slot.index]! : resident.byteOffset;
+      this.offsets[slot.index] = offset;
+      const word = at >> 2;
+      memory.u32[word] = 0;
+      memory.u32[word + 1] = this.counts[slot.index]!;
+      memory.u32[word + 2] = offset;
+      memory.u32[word + 3] = 0;
+      if (resident === undefined) this.storeInputs(slot, offset, memory);
+    }
+  }
+
+  /** Puts arrays that a kernel changes back to how they were before the first attempt. */
+  restage(memory: DeviceMemory): void {
+    for (const slot of this.kernel.shape.results) this.storeInputs(slot, this.offsets[slot.index]!, memory);
+    this.nextItem = 0;
+    this.doneSlots = undefined;
+    this.restartPending = false;
+    for (const job of this.jobs) job.remainingItems = job.inputs.itemCount;
+  }
+
+  get hasMoreSlots(): boolean {
+    return this.nextItem < this.itemCount;
+  }
+
+  get nextSlotItems(): number {
+    return Math.min(this.slotItems, this.itemCount - this.nextItem);
+  }
+
+  /** First item of the next slot, which then counts as handed out. */
+  takeSlot(): number {
+    const first = this.nextItem;
+    this.nextItem += this.nextSlotItems;
+    return first;
+  }
+
+  /** Hands out no more slots. */
+  abandon(): void {
+    this.nextItem = this.itemCount;
+  }
+
+  /** Records a completed range and moves its jobs' ready items on; for a job in many slots, as far as there is no gap. */
+  credit(firstItem: number, itemCount: number): void {
+    if (this.isCoalesced || itemCount === this.itemCount) {
+      for (const job of this.jobs) {
+        const overlap = Math.min(firstItem + itemCount, job.firstItem + job.inputs.itemCount) - Math.max(firstItem, job.firstItem);
+        if (overlap <= 0) continue;
+        job.remainingItems -= overlap;
+        if (job.remainingItems === 0) job.readyItems = job.inputs.itemCount;
+      }
+      return;
+    }
+    const job = this.jobs[0]!;
+    this.doneSlots ??= new Uint8Array(Math.ceil(this.itemCount / this.slotItems));
+    this.doneSlots[firstItem / this.slotItems] = 1;
+    job.remainingItems -= itemCount;
+    if (!this.kernel.shape.isMap) return; // a grid's results are whole or nothing
+    while (job.readyItems < this.itemCount && this.doneSlots[job.readyItems / this.slotItems] === 1) {
+      job.readyItems = Math.min(this.itemCount, job.readyItems + this.slotItems);
+    }
+  }
+
+  /** Byte offset of a slot's data. */
+  offsetOf(slot: SlotShape): number {
+    return this.offsets[slot.index]!;
+  }
+
+  /** Element count of a slot's data. */
+  countOfSlot(slot: SlotShape): number {
+    return this.counts[slot.index]!;
+  }
+
+  private countOf(slot: SlotShape): number {
+    const { extent } = slot;
+    switch (extent.by) {
+      case 'items':
+        return this.itemCount;
+      case 'offsets':
+        return this.itemCount + 1;
+      case 'elements':
+        return this.elements[extent.list]!;
+      case 'room':
+        return (extent.list < 0 ? 0 : extent.a * this.elements[extent.list]!) + extent.b * this.itemCount;
+      case 'scratch':
+        return (extent.list < 0 ? 0 : extent.a * this.longest[extent.list]!) + extent.b;
+      case 'array':
+        return this.jobs[0]!.inputs.arrayLengths[slot.index]!;
+      case 'uniform':
+        return 1;
+    }
+  }
+
+  /** The caller's own column when it already lies in this device's arena and can be used in place. */
+  private residentColumn(slot: SlotShape): Exclude<SourceColumn, { low: Uint32Array }> | undefined {
+    if (slot.role !== 'input' || this.isCoalesced) return undefined;
+    const source = this.jobs[0]!.inputs.sources[slot.index]!;
+    if (!isArray(source) || !this.isResident(source)) return undefined;
+    // A Float64Array standing for a 64-bit integer column still has to be converted.
+    return source instanceof Float64Array && slot.slot.dtype !== 'f64' ? undefined : source;
+  }
+
+  private uniform(slot: SlotShape): number | bigint | boolean {
+    return this.jobs[0]!.inputs.uniforms[this.kernel.shape.uniforms.indexOf(slot)]!;
+  }
+
+  private storeInputs(slot: SlotShape, offset: number, memory: DeviceMemory): void {
+    if (slot.role === 'atomic') memory.u8.fill(0, offset, offset + this.counts[slot.index]! * slot.elementBytes);
+    if (slot.role !== 'input' && slot.role !== 'inout') return;
+    const { extent, elementBytes } = slot;
+    for (const job of this.jobs) {
+      const source = job.inputs.sources[slot.index]!;
+      if (extent.by === 'offsets') {
+        storeOffsets(memory.u32, offset, job, extent.list);
+      } else if (extent.by === 'elements') {
+        const base = job.elementBases[extent.list]!;
+        memory.store(slot.slot.dtype, offset + base * elementBytes, source, job.inputs.elements[extent.list]!);
+      } else {
+        const count = extent.by === 'array' ? this.counts[slot.index]! : job.inputs.itemCount;
+        memory.store(slot.slot.dtype, offset + job.firstItem * elementBytes, source, count);
+      }
+    }
+  }
+}
+
+/** A job's offsets, moved on by the elements of the jobs before it in the batch. */
+function storeOffsets(words: Uint32Array, offset: number, job: Job, list: number): void {
+  const source = job.inputs.offsets[list]!;
+  const base = job.elementBases[list]!;
+  const at = (offset >> 2) + job.firstItem;
+  if (base === 0) words.set(source, at);
+  else for (let i = 0; i < source.length; i++) words[at + i] = source[i]! + base;
+}
+
+function roundUp(bytes: number, align: number): number {
+  return Math.ceil(bytes / align) * align;
+}
+

@@ -1,0 +1,608 @@
+import { GpuBridgeError, invariant } from '@gpu-bridge/abstractions';
+import type { Clock, DevicePressure, Logger, ResolvedBrokerOptions, ResolvedHealthOptions } from '@gpu-bridge/abstractions';
+import { Op, Status, createCqe, createSqe } from '@gpu-bridge/protocol';
+import type { Cqe } from '@gpu-bridge/protocol';
+import { Subject } from 'rxjs';
+import type { Observable } from 'rxjs';
+import { ArenaAllocator } from '../arena/arena-allocator.js';
+import { ArenaResidents } from '../arena/arena-residents.js';
+import { DeviceMemory } from '../columns/device-memory.js';
+import { DeviceMetrics } from '../diagnostics/device-metrics.js';
+import { Watchdog } from '../health/watchdog.js';
+import type { Job, JobOwner } from '../jobs/job.js';
+import { UnreadResults } from '../jobs/unread-results.js';
+import type { ExecutorSlots } from '../kernel-host/executor-slots.js';
+import type { KernelHostEvents, PersistentKernelHost } from '../kernel-host/persistent-kernel-host.js';
+import { Batch } from './batch.js';
+import { formJobs } from './coalescing.js';
+import { FairQueue } from './fair-queue.js';
+import type { Lane, TenantQueue } from './fair-queue.js';
+import { InFlightTable } from './in-flight-table.js';
+import type { InFlightEntry } from './in-flight-table.js';
+import { Reaper } from './reaper.js';
+import { slotItemsFor } from './slot-size.js';
+
+/** Deaths of an executor that a job causes while alone on it before it counts as poison. */
+const POISON_DEATHS = 2;
+
+/** Items of a batch that must run (again): by themselves if they are suspected of having killed an executor. */
+interface Rerun {
+  readonly batch: Batch;
+  readonly firstItem: number;
+  readonly itemCount: number;
+}
+
+/**
+ * Multiplexes jobs onto the persistent kernels of one device: admits or refuses, queues fairly by tenant, coalesces
+ * behind work in flight, keeps the journal of what is in the rings, and after a death re-runs what was not completed.
+ * A job ends exactly once. Everything happens on one thread, between event-loop turns.
+ */
+export class DeviceBroker implements JobOwner, KernelHostEvents {
+  readonly arena: ArenaAllocator;
+  readonly residents: ArenaResidents;
+  readonly memory: DeviceMemory;
+  readonly metrics = new DeviceMetrics();
+  readonly pressure$: Observable<DevicePressure>;
+
+  private readonly queue: FairQueue;
+  private readonly inFlight = new InFlightTable();
+  private readonly reaper: Reaper;
+  private readonly watchdog: Watchdog;
+  private readonly unread: UnreadResults;
+  private readonly executors: readonly ExecutorSlots[];
+  private readonly withDeadline = new Set<Job>();
+  /** Not completed when their executor died, but not the ones it was running. */
+  private readonly reruns: Rerun[] = [];
+  /** What an executor was running when it died, and members of a batch one of which misbehaved. */
+  private readonly suspects: Rerun[] = [];
+  private readonly pressure = new Subject<DevicePressure>();
+  private pressurePending = false;
+  private pumpScheduled = false;
+  /** Batches not yet freed, and jobs admitted and not ended. */
+  private readonly liveBatches = new Set<Batch>();
+  private liveJobs = 0;
+  private state: 'accepting' | 'draining' | 'closed' = 'accepting';
+  private lostReason: string | undefined;
+  private drained: (() => void) | undefined;
+  private readonly entry = createSqe();
+  private readonly completion: Cqe = createCqe();
+
+  constructor(
+    readonly host: PersistentKernelHost,
+    private readonly options: ResolvedBrokerOptions,
+    health: ResolvedHealthOptions,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+  ) {
+    const { device } = host;
+    host.events = this;
+    this.executors = host.executors;
+    this.arena = new ArenaAllocator(device.arenaOffset, device.arenaBytes);
+    this.memory = new DeviceMemory(device.memory);
+    this.residents = new ArenaResidents(this.arena, this.memory, device.description.id);
+    this.queue = new FairQueue(options.tenantWeights);
+    this.unread = new UnreadResults(options.resultRetentionMs, clock, (job) => this.expire(job));
+    this.pressure$ = this.pressure.asObservable();
+    this.reaper = new Reaper({
+      nowMs: () => clock.nowMs(),
+      drain: () => this.reap(),
+      outstanding: () => this.outstanding(),
+      expectedNs: () => this.expectedNs(),
+      park: () => this.parkRings(),
+    });
+    this.watchdog = new Watchdog(clock, health, {
+      executors: this.executors,
+      reap: () => void this.reap(),
+      kill: (slots, reason) => void this.host.kill(slots, reason),
+      checkDeadlines: (nowMs) => this.checkDeadlines(nowMs),
+      isIdle: () => this.outstanding() === 0 && this.withDeadline.size === 0,
+    });
+  }
+
+  get description() {
+    return this.host.device.description;
+  }
+
+  nowMs(): number {
+    return this.clock.nowMs();
+  }
+
+  /** Jobs admitted and in no batch yet. */
+  get queuedJobs(): number {
+    return this.queue.queued;
+  }
+
+  currentPressure(): DevicePressure {
+    return {
+      deviceId: this.description.id,
+      queuedJobs: this.queue.queued,
+      queueUse: this.queue.queued / this.options.queueLimit,
+      utilisation: this.executors.filter((slots) => slots.outstanding.length > 0).length / this.executors.length,
+    };
+  }
+
+  // --- admission -----------------------------------------------------------------------------------------------------
+
+  /**
+   * Admits a job or refuses it; afterwards the job ends by itself.
+   *
+   * @throws GpuBridgeError `DRAINING`, `DEVICE_LOST`, `DEADLINE_EXCEEDED`, `QUEUE_FULL`, `ARENA_EXHAUSTED`.
+   */
+  submit(job: Job): void {
+    this.metrics.submitted++;
+    this.refuseUnlessOpen(job);
+    if (job.inputs.itemCount === 0) {
+      this.metrics.completed++;
+      job.end('completed', undefined);
+      return;
+    }
+    this.refuseIfTooLarge(job);
+    this.liveJobs++;
+    this.queue.enqueue(job);
+    if (job.deadlineMs !== Infinity) {
+      this.withDeadline.add(job);
+      job.whenEnded(() => this.withDeadline.delete(job));
+      this.watchdog.wake();
+    }
+    // A job goes out at once while an executor is idle; behind work in flight the whole microtask's jobs go together.
+    if (this.executors.some((slots) => slots.state === 'running' && slots.outstanding.length === 0)) this.pump();
+    else this.schedulePump();
+    this.notifyPressure();
+  }
+
+  private refuseUnlessOpen(job: Job): void {
+    const { id } = this.description;
+    if (this.lostReason !== undefined) throw this.refuse(this.deviceLost(this.lostReason));
+    if (this.state !== 'accepting') throw this.refuse(new GpuBridgeError('DRAINING', { what: id }, `${id} is stopping and takes no jobs`));
+    if (job.deadlineMs <= this.nowMs()) throw this.refuse(this.deadlineExceeded(job));
+    const { queueLimit, tenantQueueLimit } = this.options;
+    const waiting = this.queue.tenant(job.tenant).queued;
+    if (waiting < tenantQueueLimit && this.queue.queued < queueLimit) return;
+    this.metrics.refused++;
+    const retryAfterNs = BigInt(Math.ceil(Math.max(100_000, this.backlogNs(job))));
+    const limit = waiting >= tenantQueueLimit ? `tenant ${job.tenant} has ${waiting} jobs waiting` : `${this.queue.queued} jobs wait`;
+    throw this.refuse(new GpuBridgeError('QUEUE_FULL', { deviceId: id, tenant: job.tenant, retryAfterNs }, `${limit} on ${id}; retry after ${retryAfterNs / 1000n} µs`));
+  }
+
+  private refuse(error: GpuBridgeError): GpuBridgeError {
+    this.metrics.submitted--;
+    return error;
+  }
+
+  /** Rough time until a tenth of the queue has gone. */
+  private backlogNs(job: Job): number {
+    return (this.queue.queued / 10 / this.executors.length) * job.kernel.expectedNs(job.inputs.itemCount);
+  }
+
+  private refuseIfTooLarge(job: Job): void {
+    const bytes = ArenaAllocator.roundUp(this.newBatch([job]).measure());
+    job.batch = undefined;
+    if (bytes <= this.arena.capacityBytes) return;
+    throw this.refuse(this.arenaExhausted(bytes));
+  }
+
+  // --- dispatch ------------------------------------------------------------------------------------------------------
+
+  private schedulePump(): void {
+    if (this.pumpScheduled) return;
+    this.pumpScheduled = true;
+    queueMicrotask(() => {
+      this.pumpScheduled = false;
+      this.pump();
+    });
+  }
+
+  /** Fills the rings as far as work, slots and memory go. */
+  private pump(): void {
+    for (;;) {
+      const idle = this.freeExecutor(1);
+      if (idle !== undefined && this.suspects.length > 0) {
+        this.submitRerun(idle, this.suspects.shift()!, true);
+        continue;
+      }
+      const slots = idle ?? this.freeExecutor(this.options.slotsInFlight);
+      if (slots === undefined) return;
+      if (this.reruns.length > 0) this.submitRerun(slots, this.reruns.shift()!, false);
+      else if (!this.submitNext(slots)) return;
+    }
+  }
+
+  /** A running executor with fewer than `limit` entries in its ring: the emptiest, and of those the first. */
+  private freeExecutor(limit: number): ExecutorSlots | undefined {
+    let best: ExecutorSlots | undefined;
+    let least = limit;
+    for (const slots of this.executors) {
+      if (slots.state !== 'running' || slots.isExclusive || slots.outstanding.length >= least) continue;
+      best = slots;
+      least = slots.outstanding.length;
+    }
+    return best;
+  }
+
+  /** Submits the next slot that is due; false when nothing waits or memory is short. */
+  private submitNext(slots: ExecutorSlots): boolean {
+    const due = this.queue.next((lane) => this.costNs(lane));
+    if (due === undefined) return false;
+    const { tenant, lane } = due;
+    const batch = lane.batch ?? this.formBatch(tenant, lane);
+    if (batch === undefined) return false;
+    const count = batch.nextSlotItems;
+    const first = batch.takeSlot();
+    lane.batch = batch.hasMoreSlots ? batch : undefined;
+    this.queue.charge(tenant, batch.kernel.expectedNs(count));
+    this.submitSlot(slots, batch, first, count);
+    return true;
+  }
+
+  private costNs(lane: Lane): number {
+    if (lane.batch !== undefined) return lane.batch.kernel.expectedNs(lane.batch.nextSlotItems);
+    const job = lane.peek()!;
+    return job.kernel.expectedNs(slotItemsFor(job, this.executors.length));
+  }
+
+  /** Takes the lane's next jobs into one batch and stages it; undefined when the arena has no room for it now. */
+  private formBatch(tenant: TenantQueue, lane: Lane): Batch | undefined {
+    const jobs = formJobs(lane, (column) => this.residents.holds(column));
+    let batch = this.newBatch(jobs);
+    let block = this.arena.allocate(batch.measure());
+    if (block === undefined) {
+      lane.unshift(jobs);
+      for (const job of jobs) job.batch = undefined;
+      if (jobs.length === 1) return this.waitForMemory(tenant, lane, batch);
+      lane.shift();
+      batch = this.newBatch([jobs[0]!]);
+      block = this.arena.allocate(batch.measure());
+      if (block === undefined) {
+        lane.unshift([jobs[0]!]);
+        return undefined;
+      }
+    }
+    this.queue.count(tenant, -batch.jobs.length);
+    batch.stage(block, this.memory);
+    this.residents.pin(batch);
+    this.liveBatches.add(batch);
+    if (batch.isCoalesced) this.metrics.coalesced += batch.jobs.length;
+    else batch.slotItems = slotItemsFor(batch.jobs[0]!, this.executors.length);
+    for (const job of batch.jobs) job.holdsMemory = true;
+    return batch;
+  }
+
+  private newBatch(jobs: readonly Job[]): Batch {
+    return new Batch(jobs, this.executors.length, (column) => this.residents.holds(column));
+  }
+
+  /** Memory comes back when batches end or are read; when there is none to come back, the job can never run. */
+  private waitForMemory(tenant: TenantQueue, lane: Lane, batch: Batch): undefined {
+    if (this.liveBatches.size > 0) return undefined;
+    const job = lane.peek()!;
+    lane.shift();
+    this.queue.count(tenant, -1);
+    this.endJob(job, 'failed', this.arenaExhausted(batch.measure()));
+    this.schedulePump();
+    return undefined;
+  }
+
+  private submitRerun(slots: ExecutorSlots, { batch, firstItem, itemCount }: Rerun, alone: boolean): void {
+    batch.pendingRetries--;
+    if (batch.jobs.every((job) => job.hasEnded)) {
+      this.settleBatch(batch);
+      return;
+    }
+    slots.isExclusive = alone;
+    this.submitSlot(slots, batch, firstItem, itemCount);
+  }
+
+  private submitSlot(slots: ExecutorSlots, batch: Batch, firstItem: number, itemCount: number): void {
+    const { executor } = slots;
+    const record = this.inFlight.acquire();
+    record.batch = batch;
+    record.firstItem = firstItem;
+    record.itemCount = itemCount;
+    record.group = executor.group;
+    batch.inFlight++;
+    const { entry } = this;
+    entry.op = Op.RUN;
+    entry.kernel = batch.kernel.kernelNumber;
+    entry.generation = executor.generation;
+    entry.userDataLow = record.index;
+    entry.userDataHigh = record.tag;
+    entry.paramsLow = batch.argumentsOffset;
+    entry.firstItem = firstItem;
+    entry.itemCount = itemCount;
+    entry.group = executor.group;
+    const nowMs = this.nowMs();
+    for (const job of batch.jobs) job.markRunning(nowMs);
+    slots.outstanding.push(record);
+    record.position = executor.ring.submit(entry);
+    this.metrics.slots++;
+    this.watchdog.wake();
+    this.reaper.arm();
+  }
+
+  // --- completion ----------------------------------------------------------------------------------------------------
+
+  /** Takes every waiting completion of every ring. */
+  private reap(): number {
+    let reaped = 0;
+    for (const slots of this.executors) {
+      if (slots.outstanding.length > 0 && slots.state === 'running') reaped += this.reapRing(slots);
+    }
+    if (reaped > 0) {
+      this.pump();
+      this.notifyPressure();
+    }
+    return reaped;
+  }
+
+  private reapRing(slots: ExecutorSlots): number {
+    let reaped = 0;
+    const { completion } = this;
+    while (slots.executor.ring.reap(completion)) {
+      reaped++;
+      const record = this.inFlight.find(completion.userDataLow, completion.userDataHigh);
+      if (record === undefined || record.group !== slots.executor.group || completion.generation !== slots.executor.generation) {
+        this.metrics.strays++;
+        this.logger.error('a completion names no entry in flight and was ignored', { device: this.description.id, ...completion });
+        continue;
+      }
+      this.complete(slots, record, completion);
+    }
+    return reaped;
+  }
+
+  private complete(slots: ExecutorSlots, record: InFlightEntry, { status, violations, durationNs }: Cqe): void {
+    const { batch, firstItem, itemCount } = record;
+    const alone = record.isAlone;
+    const jobs = batch.isCoalesced ? record.jobs() : batch.jobs;
+    slots.remove(record);
+    slots.isExclusive = false;
+    this.inFlight.release(record);
+    batch.inFlight--;
+    batch.kernel.observe(itemCount, durationNs);
+    this.metrics.violations += violations;
+    for (const job of jobs) job.serviceNs += durationNs;
+    if (status === Status.OK && violations === 0) {
+      batch.credit(firstItem, itemCount);
+      for (const job of jobs) {
+        if (job.remainingItems === 0) this.endJob(job, 'completed', undefined);
+        else job.wakeReader();
+      }
+    } else if (alone) {
+      this.endJob(jobs[0]!, 'failed', this.slotError(jobs[0]!, status, violations));
+    } else {
+      // One of the coalesced jobs misbehaved: each runs alone and answers for itself.
+      this.suspect(batch, jobs);
+    }
+    this.settleBatch(batch);
+  }
+
+  private slotError(job: Job, status: number, violations: number): GpuBridgeError {
+    const kernel = job.kernel.descriptor.name;
+    if (status === Status.OK) {
+      const { jobId } = job;
+      return new GpuBridgeError('BOUNDS_VIOLATION', { kernel, jobId, violations }, `${kernel} left its arrays ${violations} times; nothing outside them was touched`);
+    }
+    const reason = Object.entries(Status).find(([, value]) => value === status)?.[0] ?? `status ${status}`;
+    return new GpuBridgeError('KERNEL_FAULT', { kernel, deviceId: this.description.id, reason }, `${kernel} ended with ${reason} on ${this.description.id}`);
+  }
+
+  /** Ends a job that was admitted; the only place where one ends. */
+  private endJob(job: Job, state: 'completed' | 'failed' | 'cancelled', error: GpuBridgeError | undefined): void {
+    if (job.hasEnded) return;
+    job.end(state, error);
+    this.liveJobs--;
+    this.metrics.recordEnd(state, (job.endedMs - job.submittedMs) * 1e6);
+    if (state === 'completed') this.unread.add(job);
+    else this.release(job);
+    if (this.liveJobs === 0) this.drained?.();
+  }
+
+  // --- memory --------------------------------------------------------------------------------------------------------
+
+  release(job: Job): void {
+    this.unread.remove(job);
+    if (!job.holdsMemory || !job.hasEnded) return;
+    job.holdsMemory = false;
+    const batch = job.batch!;
+    batch.holders--;
+    this.settleBatch(batch);
+  }
+
+  /** Restarts, abandons or frees a batch when nothing of it is in a ring any more. */
+  private settleBatch(batch: Batch): void {
+    if (batch.jobs.every((job) => job.hasEnded) && batch.hasMoreSlots) this.abandon(batch);
+    if (batch.inFlight > 0 || batch.pendingRetries > 0) return;
+    if (batch.restartPending && !batch.jobs[0]!.hasEnded) {
+      batch.restage(this.memory);
+      this.pushRerun(this.reruns, batch, 0, batch.itemCount);
+      batch.abandon(); // the one rerun covers everything
+      this.schedulePump();
+      return;
+    }
+    if (batch.holders > 0 || batch.block === undefined) return;
+    this.arena.free(batch.block);
+    batch.block = undefined;
+    this.residents.unpin(batch);
+    this.liveBatches.delete(batch);
+    this.schedulePump();
+  }
+
+  private abandon(batch: Batch): void {
+    batch.abandon();
+    for (const lane of this.queue.tenant(batch.jobs[0]!.tenant).lanes) if (lane.batch === batch) lane.batch = undefined;
+  }
+
+  private expire(job: Job): void {
+    this.metrics.expired++;
+    job.isExpired = true;
+    this.release(job);
+  }
+
+  // --- cancellation and deadlines --------------------------------------------------------------------------------------
+
+  cancel(job: Job): void {
+    this.stopJob(job, 'cancelled', new GpuBridgeError('CANCELLED', { jobId: job.jobId }, `job ${job.jobId} was cancelled`));
+  }
+
+  private stopJob(job: Job, state: 'failed' | 'cancelled', error: GpuBridgeError): void {
+    if (job.hasEnded) return;
+    const waited = job.batch === undefined;
+    this.endJob(job, state, error);
+    if (waited) {
+      const tenant = this.queue.tenant(job.tenant);
+      this.queue.count(tenant, -1);
+      tenant.laneOf(job).sweep(tenant.queued);
+      this.notifyPressure();
+    }
+    this.schedulePump();
+  }
+
+  private checkDeadlines(nowMs: number): void {
+    for (const job of this.withDeadline) if (nowMs >= job.deadlineMs) this.stopJob(job, 'failed', this.deadlineExceeded(job));
+  }
+
+  // --- deaths ----------------------------------------------------------------------------------------------------------
+
+  died(slots: ExecutorSlots, reason: string): void {
+    // What it published before it died counts.
+    this.reapRing(slots);
+    const running = slots.runningEntry();
+    const left = slots.outstanding.splice(0);
+    for (const record of left) {
+      this.inFlight.release(record);
+      record.batch.inFlight--;
+      if (record === running) this.blame(record, reason);
+      else this.pushRerun(this.reruns, record.batch, record.firstItem, record.itemCount);
+    }
+    for (const { batch } of left) this.settleBatch(batch);
+    this.schedulePump();
+  }
+
+  /** Decides what becomes of the entry an executor died on. */
+  private blame(record: InFlightEntry, reason: string): void {
+    const { batch } = record;
+    const jobs = record.jobs().filter((job) => !job.hasEnded);
+    for (const job of jobs) job.attempts++;
+    if (record.isAlone && jobs.length === 1) {
+      const job = jobs[0]!;
+      job.aloneDeaths++;
+      if (job.aloneDeaths >= POISON_DEATHS) {
+        const { name } = job.kernel.descriptor;
+        const details = { jobId: job.jobId, kernel: name, deaths: job.aloneDeaths };
+        this.endJob(job, 'failed', new GpuBridgeError('JOB_POISONED', details, `${name} killed its executor ${job.aloneDeaths} times while running alone: ${reason}`));
+        return;
+      }
+    }
+    if (batch.kernel.descriptor.effects !== 'pure') batch.restartPending = true;
+    else if (batch.isCoalesced) this.suspect(batch, jobs);
+    else if (jobs.length > 0) this.pushRerun(this.suspects, batch, record.firstItem, record.itemCount);
+  }
+
+  /** Lets each of these jobs of one batch run again by itself. */
+  private suspect(batch: Batch, jobs: readonly Job[]): void {
+    for (const job of jobs) if (!job.hasEnded) this.pushRerun(this.suspects, batch, job.firstItem, job.inputs.itemCount);
+  }
+
+  private pushRerun(list: Rerun[], batch: Batch, firstItem: number, itemCount: number): void {
+    batch.pendingRetries++;
+    list.push({ batch, firstItem, itemCount });
+  }
+
+  revived(): void {
+    this.pump();
+  }
+
+  lost(reason: string): void {
+    this.lostReason = reason;
+    this.failEverything(() => this.deviceLost(reason));
+  }
+
+  // --- end of life -----------------------------------------------------------------------------------------------------
+
+  /** Takes no more jobs; resolves when all accepted ones have ended, after `timeoutMs` at the latest by failing the rest. */
+  async drain(timeoutMs: number): Promise<void> {
+    this.state = 'draining';
+    if (this.liveJobs === 0) return;
+    const { id } = this.description;
+    const done = new Promise<void>((resolve) => (this.drained = resolve));
+    const timer = this.clock.schedule(() => {
+      this.failEverything(() => new GpuBridgeError('DRAINING', { what: id }, `${id} stopped before this job ended; drainTimeoutMs was ${timeoutMs}`));
+    }, timeoutMs);
+    for (const slots of this.executors) slots.executor.hold(true); // the process waits for the jobs it accepted
+    await done;
+    timer.cancel();
+  }
+
+  /** Stops timers; results that completed stay readable, since memory lives as long as its views. */
+  close(): void {
+    this.state = 'closed';
+    this.watchdog.stop();
+    this.unread.stop();
+    this.pressure.complete();
+  }
+
+  private failEverything(error: () => GpuBridgeError): void {
+    for (const job of [...this.queue.waiting()]) this.stopJob(job, 'failed', error());
+    for (const batch of [...this.liveBatches]) for (const job of batch.jobs) this.stopJob(job, 'failed', error());
+  }
+
+  // --- rings -----------------------------------------------------------------------------------------------------------
+
+  private outstanding(): number {
+    let count = 0;
+    for (const slots of this.executors) if (slots.state === 'running') count += slots.outstanding.length;
+    return count;
+  }
+
+  private expectedNs(): number {
+    let least = Infinity;
+    for (const { outstanding } of this.executors) {
+      const oldest = outstanding[0];
+      if (oldest !== undefined) least = Math.min(least, oldest.batch.kernel.expectedNs(oldest.itemCount));
+    }
+    return least;
+  }
+
+  /** Resolves at the next completion of any ring that has work; one pending wait per ring is kept and reused. */
+  private async parkRings(): Promise<void> {
+    const waits: Promise<void>[] = [];
+    for (const slots of this.executors) {
+      if (slots.outstanding.length === 0 || slots.state !== 'running') continue;
+      slots.waiter ??= slots.executor.ring.park().finally(() => (slots.waiter = undefined));
+      waits.push(slots.waiter);
+    }
+    invariant(waits.length > 0 || this.outstanding() === 0, 'the reaper parks on rings that have work');
+    await Promise.race(waits.length > 0 ? waits : [Promise.resolve()]);
+  }
+
+  // --- errors and pressure -----------------------------------------------------------------------------------------------
+
+  private notifyPressure(): void {
+    if (this.pressurePending || !this.pressure.observed) return;
+    this.pressurePending = true;
+    setImmediate(() => {
+      this.pressurePending = false;
+      this.pressure.next(this.currentPressure());
+    });
+  }
+
+  private deadlineExceeded(job: Job): GpuBridgeError {
+    const deadlineNs = job.hints.deadlineNs ?? 0n;
+    return new GpuBridgeError('DEADLINE_EXCEEDED', { jobId: job.jobId, deadlineNs }, `the deadline of job ${job.jobId} passed`);
+  }
+
+  private deviceLost(reason: string): GpuBridgeError {
+    const { id: deviceId } = this.description;
+    return new GpuBridgeError('DEVICE_LOST', { deviceId, deviceGeneration: this.host.deaths }, `${deviceId} was given up: ${reason}`);
+  }
+
+  private arenaExhausted(bytes: number): GpuBridgeError {
+    const { id: deviceId } = this.description;
+    const { capacityBytes } = this.arena;
+    return new GpuBridgeError(
+      'ARENA_EXHAUSTED',
+      { deviceId, requestedBytes: bytes, capacityBytes },
+      `the job needs ${bytes} bytes at once, the arena of ${deviceId} has ${capacityBytes}: submit smaller batches or raise its size`,
+    );
+  }
+}

@@ -1,0 +1,42 @@
+import { GpuBridgeError } from '@gpu-bridge/abstractions';
+import type { CompiledKernel, KernelCompiler, KernelDefinition, KernelDescriptor } from '@gpu-bridge/abstractions';
+
+/** The silo's kernels: from name, id or definition to descriptor and artifacts. */
+export class KernelCatalog {
+  private readonly byName = new Map<string, CompiledKernel>();
+  private readonly byId = new Map<string, CompiledKernel>();
+  private readonly byDefinition = new Map<KernelDefinition, CompiledKernel>();
+
+  constructor(private readonly compiler: KernelCompiler) {}
+
+  /**
+   * Compiles a kernel and makes it known.
+   *
+   * @throws GpuBridgeError `KERNEL_BUILD_FAILED`, `INVALID_ARGUMENT` for a name that is taken.
+   */
+  register(definition: KernelDefinition): CompiledKernel {
+    if (this.byName.has(definition.name)) throw GpuBridgeError.invalidArgument('kernel', definition.name, 'a name no other kernel has');
+    const compiled = this.compiler.compile(definition);
+    this.byName.set(definition.name, compiled);
+    this.byId.set(compiled.descriptor.id, compiled);
+    this.byDefinition.set(definition, compiled);
+    return compiled;
+  }
+
+  /** @throws GpuBridgeError `KERNEL_NOT_FOUND`; its details list what is known. */
+  get(wanted: string | KernelDefinition): CompiledKernel {
+    const found = typeof wanted === 'string' ? (this.byName.get(wanted) ?? this.byId.get(wanted)) : this.byDefinition.get(wanted);
+    if (found !== undefined) return found;
+    const name = typeof wanted === 'string' ? wanted : wanted.name;
+    const known = [...this.byName.keys()];
+    throw new GpuBridgeError(
+      'KERNEL_NOT_FOUND',
+      { kernel: name, known },
+      `kernel ${name} is not registered; name it in addGpuBridge(…, { kernels }). Known: ${known.join(', ') || 'none'}`,
+    );
+  }
+
+  descriptors(): readonly KernelDescriptor[] {
+    return [...this.byName.values()].map(({ descriptor }) => descriptor);
+  }
+}

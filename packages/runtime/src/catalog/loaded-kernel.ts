@@ -1,0 +1,37 @@
+import type { KernelArtifact, KernelDescriptor } from '@gpu-bridge/abstractions';
+import { KernelShape } from '../columns/kernel-shape.js';
+
+/** Weight of a new measurement in the running mean of a kernel's service time. */
+const SMOOTHING = 0.2;
+
+/** A kernel on one device: its number there and what running it has cost so far. */
+export class LoadedKernel {
+  readonly shape: KernelShape;
+  /** Running mean of service time per item, ns; undefined before the first completion. */
+  nsPerItem: number | undefined;
+
+  constructor(
+    readonly descriptor: KernelDescriptor,
+    readonly artifact: KernelArtifact,
+    /** Number under which the device's executors know it. */
+    readonly kernelNumber: number,
+  ) {
+    this.shape = new KernelShape(descriptor);
+  }
+
+  /** Whether jobs of this kernel may share a slot: items are independent and cannot tell their index. */
+  get isCoalescible(): boolean {
+    return this.shape.isMap && !this.descriptor.readsItemIndex;
+  }
+
+  observe(items: number, durationNs: number): void {
+    if (items === 0) return;
+    const sample = durationNs / items;
+    this.nsPerItem = this.nsPerItem === undefined ? sample : this.nsPerItem + SMOOTHING * (sample - this.nsPerItem);
+  }
+
+  /** Expected service time of a slot; before the first measurement, one microsecond per item. */
+  expectedNs(items: number): number {
+    return items * (this.nsPerItem ?? 1_000);
+  }
+}

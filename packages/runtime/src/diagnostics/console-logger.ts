@@ -1,0 +1,25 @@
+import type { Logger } from '@gpu-bridge/abstractions';
+
+/** Writes warnings and errors to standard error, one line each; drops the rest. */
+export class ConsoleLogger implements Logger {
+  debug(): void {
+    // Below the threshold of the default logger.
+  }
+
+  info(): void {
+    // Below the threshold of the default logger.
+  }
+
+  warn(message: string, fields?: Readonly<Record<string, unknown>>): void {
+    write('warn', message, fields);
+  }
+
+  error(message: string, fields?: Readonly<Record<string, unknown>>): void {
+    write('error', message, fields);
+  }
+}
+
+function write(level: string, message: string, fields: Readonly<Record<string, unknown>> = {}): void {
+  const text = Object.entries(fields).map(([name, value]) => ` ${name}=${typeof value === 'object' ? JSON.stringify(value) : String(value)}`);
+  process.stderr.write(`gpu-bridge ${level}: ${message}${text.join('')}\n`);
+}

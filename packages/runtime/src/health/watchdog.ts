@@ -1,0 +1,67 @@
+import type { Cancellable, Clock, ResolvedHealthOptions } from '@gpu-bridge/abstractions';
+import type { ExecutorSlots } from '../kernel-host/executor-slots.js';
+
+/** What the watchdog looks at and may do. */
+export interface WatchedDevice {
+  readonly executors: readonly ExecutorSlots[];
+  /** Takes completions that wait, so that nothing finished is taken for stuck. */
+  reap(): void;
+  kill(slots: ExecutorSlots, reason: string): void;
+  checkDeadlines(nowMs: number): void;
+  /** Nothing is in a ring and no job has a deadline. */
+  isIdle(): boolean;
+}
+
+/**
+ * Looks at a busy device every few milliseconds: ends jobs whose deadline passed, kills executors whose slot runs
+ * beyond its budget or for jobs that all failed, and keeps the process alive while something is in flight. Idle
+ * devices are not looked at.
+ */
+export class Watchdog {
+  private timer: Cancellable | undefined;
+  private holding = false;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly options: ResolvedHealthOptions,
+    private readonly device: WatchedDevice,
+  ) {}
+
+  /** Work began. */
+  wake(): void {
+    if (!this.holding) this.hold(true);
+    this.timer ??= this.clock.schedule(() => this.check(), this.options.checkIntervalMs);
+  }
+
+  stop(): void {
+    this.timer?.cancel();
+    this.timer = undefined;
+    this.hold(false);
+  }
+
+  private check(): void {
+    this.timer = undefined;
+    this.device.reap();
+    const nowMs = this.clock.nowMs();
+    this.device.checkDeadlines(nowMs);
+    for (const slots of this.device.executors) this.checkExecutor(slots, nowMs);
+    if (this.device.isIdle()) this.hold(false);
+    else this.timer ??= this.clock.schedule(() => this.check(), this.options.checkIntervalMs);
+  }
+
+  private checkExecutor(slots: ExecutorSlots, nowMs: number): void {
+    if (slots.state !== 'running') return;
+    const entry = slots.runningEntry();
+    if (entry === undefined) return;
+    if (entry.runningSinceMs === 0) entry.runningSinceMs = nowMs;
+    const ranMs = nowMs - entry.runningSinceMs;
+    if (ranMs > this.options.slotBudgetMs) this.device.kill(slots, `a slot ran for ${Math.round(ranMs)} ms, its budget is ${this.options.slotBudgetMs} ms`);
+    else if (entry.jobs().every((job) => job.error?.code === 'DEADLINE_EXCEEDED')) this.device.kill(slots, 'a slot runs on after its deadline');
+  }
+
+  private hold(keep: boolean): void {
+    if (this.holding === keep) return;
+    this.holding = keep;
+    for (const { executor } of this.device.executors) executor.hold(keep);
+  }
+}

@@ -1,0 +1,75 @@
+import { LifecycleStage } from '@gpu-bridge/abstractions';
+import type { Clock, ComputeBackend, LifecycleParticipant, Logger, ResolvedGpuBridgeOptions } from '@gpu-bridge/abstractions';
+import { GpuBridgeError } from '@gpu-bridge/abstractions';
+import type { KernelCatalog } from '../catalog/kernel-catalog.js';
+import { PersistentKernelHost } from '../kernel-host/persistent-kernel-host.js';
+
+/** How long an executor may take to finish its entry when devices close; jobs were drained before. */
+const CLOSE_GRACE_MS = 1_000;
+
+/** Opens the silo's devices, compiles its kernels and keeps both until the silo stops. */
+export class GpuHostFeature implements LifecycleParticipant {
+  readonly name = 'gpu devices';
+  readonly stage = LifecycleStage.Devices;
+  hosts: readonly PersistentKernelHost[] = [];
+
+  constructor(
+    private readonly backends: readonly ComputeBackend[],
+    private readonly catalog: KernelCatalog,
+    private readonly options: ResolvedGpuBridgeOptions,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+  ) {}
+
+  /**
+   * @throws GpuBridgeError `KERNEL_BUILD_FAILED` for a kernel that does not compile, `BACKEND_UNAVAILABLE` when no
+   *   device opens, `KERNEL_REFUSED` when a kernel runs on none of them.
+   */
+  async start(): Promise<void> {
+    const kernels = this.options.kernels.map((definition) => this.catalog.register(definition));
+    const hosts: PersistentKernelHost[] = [];
+    this.hosts = hosts;
+    try {
+      for (const backend of this.backends) await this.openDevices(backend, hosts);
+      if (hosts.length === 0) {
+        const reason = 'no device could be opened; leave cpu at its default to have one';
+        throw new GpuBridgeError('BACKEND_UNAVAILABLE', { backend: this.backends.map((b) => b.name).join(', ') || 'none', reason }, reason);
+      }
+      for (const kernel of kernels) await this.load(kernel, hosts);
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  async stop(): Promise<void> {
+    const { hosts } = this;
+    this.hosts = [];
+    await Promise.all(hosts.map((host) => host.close(CLOSE_GRACE_MS)));
+  }
+
+  private async openDevices(backend: ComputeBackend, hosts: PersistentKernelHost[]): Promise<void> {
+    for (const { id } of await backend.discover()) {
+      const device = await backend.open(id);
+      hosts.push(new PersistentKernelHost(device, this.options.health.maxDeathsPerMinute, this.clock, this.logger));
+      this.logger.debug('device open', { device: id, executors: device.executors.length });
+    }
+  }
+
+  /** A kernel may be refused by some devices, as long as one takes it. */
+  private async load(kernel: ReturnType<KernelCatalog['register']>, hosts: readonly PersistentKernelHost[]): Promise<void> {
+    let refusal: unknown;
+    let taken = 0;
+    for (const host of hosts) {
+      try {
+        await host.load(kernel);
+        taken++;
+      } catch (error) {
+        if (!GpuBridgeError.is(error, 'KERNEL_REFUSED')) throw error;
+        this.logger.warn('a device refuses a kernel', { device: host.device.description.id, kernel: kernel.descriptor.name, missing: error.details.missing });
+        refusal = error;
+      }
+    }
+    if (taken === 0) throw refusal;
+  }
+}

@@ -1,0 +1,168 @@
+import { GpuBridgeError } from '@gpu-bridge/abstractions';
+import type { DeviceDescription, GpuExecutionHints, GpuResult, JobState, KernelHandle, KernelId, Priority } from '@gpu-bridge/abstractions';
+import { v7 as uuidv7 } from 'uuid';
+import type { Batch } from '../broker/batch.js';
+import type { LoadedKernel } from '../catalog/loaded-kernel.js';
+import type { BoundInputs } from '../columns/bound-inputs.js';
+
+/** What a job needs from its broker. */
+export interface JobOwner {
+  readonly description: DeviceDescription;
+  nowMs(): number;
+  cancel(job: Job): void;
+  /** The job's results will not be read (any more): its memory may be reused. */
+  release(job: Job): void;
+}
+
+/**
+ * One submitted job over all its attempts; what callers hold as their handle. It ends exactly once. The broker moves
+ * it along; nothing here touches device memory.
+ */
+export class Job implements KernelHandle {
+  readonly tenant: string;
+  readonly priority: Priority;
+  /** On the clock's milliseconds; Infinity without a deadline. */
+  readonly deadlineMs: number;
+  readonly submittedMs: number;
+
+  state: JobState = 'queued';
+  error: GpuBridgeError | undefined;
+  attempts = 1;
+  /** How often an executor died while it ran this job and nothing else. */
+  aloneDeaths = 0;
+  startedMs = 0;
+  endedMs = 0;
+  serviceNs = 0;
+
+  /** Where the job's items are, once it is in a batch. */
+  batch: Batch | undefined;
+  firstItem = 0;
+  /** Per ragged input: the batch's elements before this job's. */
+  elementBases: readonly number[] = [];
+  remainingItems: number;
+  /** Items from the first on that are done without a gap; what a reader may take. */
+  readyItems = 0;
+  /** Set while its results occupy device memory. */
+  holdsMemory = false;
+  readerTaken = false;
+  /** Its results stayed unread for too long and are gone. */
+  isExpired = false;
+  /** Links in the broker's list of jobs whose results nobody has read yet, oldest first. */
+  olderUnread: Job | undefined;
+  newerUnread: Job | undefined;
+
+  private id: string | undefined;
+  private settled: Promise<GpuResult> | undefined;
+  private settle: ((result: GpuResult) => void) | undefined;
+  private progress: (() => void) | undefined;
+  /** Called once at the end, for whoever must forget the job then. */
+  private endListener: (() => void) | undefined;
+
+  constructor(
+    readonly kernel: LoadedKernel,
+    readonly inputs: BoundInputs,
+    readonly hints: GpuExecutionHints,
+    readonly fallback: boolean,
+    readonly owner: JobOwner,
+  ) {
+    this.tenant = hints.tenant ?? 'default';
+    this.priority = hints.priority ?? 'normal';
+    this.deadlineMs = hints.deadlineNs === undefined ? Infinity : Number(hints.deadlineNs) / 1e6;
+    this.submittedMs = owner.nowMs();
+    this.remainingItems = inputs.itemCount;
+  }
+
+  /** Made when first asked for: most small jobs are never asked. */
+  get jobId(): string {
+    this.id ??= uuidv7();
+    return this.id;
+  }
+
+  get kernelId(): KernelId {
+    return this.kernel.descriptor.id;
+  }
+
+  get hasEnded(): boolean {
+    return this.state !== 'queued' && this.state !== 'running';
+  }
+
+  get result(): Promise<GpuResult> {
+    this.settled ??= this.hasEnded
+      ? Promise.resolve(this.describeResult())
+      : new Promise((resolve) => {
+          this.settle = resolve;
+        });
+    return this.settled;
+  }
+
+  cancel(): void {
+    this.owner.cancel(this);
+  }
+
+  dispose(): void {
+    if (!this.hasEnded) this.owner.cancel(this);
+    this.owner.release(this);
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** First slot submitted. */
+  markRunning(nowMs: number): void {
+    if (this.state !== 'queued') return;
+    this.state = 'running';
+    this.startedMs = nowMs;
+  }
+
+  end(state: 'completed' | 'failed' | 'cancelled', error: GpuBridgeError | undefined): void {
+    if (this.hasEnded) return;
+    this.state = state;
+    this.error = error;
+    this.endedMs = this.owner.nowMs();
+    this.endListener?.();
+    this.settle?.(this.describeResult());
+    this.wakeReader();
+  }
+
+  whenEnded(listener: () => void): void {
+    const before = this.endListener;
+    this.endListener = before === undefined ? listener : () => (before(), listener());
+  }
+
+  /** Resolves at the next call of `wakeReader`; one reader at a time. */
+  nextProgress(): Promise<void> {
+    return new Promise((resolve) => {
+      this.progress = resolve;
+    });
+  }
+
+  wakeReader(): void {
+    const wake = this.progress;
+    this.progress = undefined;
+    wake?.();
+  }
+
+  private describeResult(): GpuResult {
+    const { id: deviceId, type: deviceType, backend, executionMode } = this.owner.description;
+    const startedMs = this.startedMs === 0 ? this.endedMs : this.startedMs;
+    return {
+      jobId: this.jobId,
+      kernelId: this.kernelId,
+      outcome: this.state as 'completed' | 'failed' | 'cancelled',
+      ...(this.error === undefined ? {} : { error: this.error }),
+      itemCount: this.inputs.itemCount,
+      tenant: this.tenant,
+      epoch: this.hints.epoch,
+      deviceId,
+      deviceType,
+      backend,
+      executionMode,
+      fallback: this.fallback,
+      attempts: this.attempts,
+      queuedNs: Math.round((startedMs - this.submittedMs) * 1e6),
+      totalNs: Math.round((this.endedMs - this.submittedMs) * 1e6),
+      serviceNs: this.serviceNs,
+    };
+  }
+}

@@ -1,0 +1,26 @@
+import type { Executor } from '@gpu-bridge/abstractions';
+import type { InFlightEntry } from '../broker/in-flight-table.js';
+
+export type ExecutorState = 'starting' | 'running' | 'dying' | 'lost';
+
+/** An executor as the broker sees it: what is in its ring, oldest first, and whether more may go there. */
+export class ExecutorSlots {
+  state: ExecutorState = 'starting';
+  readonly outstanding: InFlightEntry[] = [];
+  /** Runs a suspect: nothing else may be in its ring. */
+  isExclusive = false;
+  /** The pending wait for its completion bell; at most one per ring. */
+  waiter: Promise<void> | undefined;
+
+  constructor(readonly executor: Executor) {}
+
+  /** The entry that runs now or ran last, if it has not been reaped. */
+  runningEntry(): InFlightEntry | undefined {
+    return this.outstanding.find((entry) => this.executor.ring.isRunning(entry.position));
+  }
+
+  remove(entry: InFlightEntry): void {
+    if (this.outstanding[0] === entry) this.outstanding.shift();
+    else this.outstanding.splice(this.outstanding.indexOf(entry), 1);
+  }
+}

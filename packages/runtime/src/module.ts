@@ -1,0 +1,39 @@
+import { Tokens } from '@gpu-bridge/abstractions';
+import type { Clock, ComputeBackend, KernelCompiler, Logger, ResolvedGpuBridgeOptions } from '@gpu-bridge/abstractions';
+import { ContainerModule } from 'inversify';
+import { LocalGpuBridge } from './bridge/local-gpu-bridge.js';
+import { KernelCatalog } from './catalog/kernel-catalog.js';
+import { SystemClock } from './clock/system-clock.js';
+import { ConsoleLogger } from './diagnostics/console-logger.js';
+import { BrokerService } from './host/broker-service.js';
+import { GpuHostFeature } from './host/gpu-host-feature.js';
+
+const HostFeature = Symbol.for('@gpu-bridge/runtime/GpuHostFeature');
+const Catalog = Symbol.for('@gpu-bridge/runtime/KernelCatalog');
+
+/** Binds the runtime. Needs `Tokens.Options`, `Tokens.KernelCompiler` and at least one `Tokens.ComputeBackend`. */
+export const runtimeModule = new ContainerModule(({ bind }) => {
+  bind(Tokens.Clock).toDynamicValue(() => new SystemClock()).inSingletonScope();
+  bind(Tokens.Logger).toDynamicValue(() => new ConsoleLogger()).inSingletonScope();
+  bind(Catalog)
+    .toResolvedValue((compiler: KernelCompiler) => new KernelCatalog(compiler), [Tokens.KernelCompiler])
+    .inSingletonScope();
+  bind(HostFeature)
+    .toResolvedValue(
+      (backends: ComputeBackend[], catalog: KernelCatalog, options: ResolvedGpuBridgeOptions, clock: Clock, logger: Logger) =>
+        new GpuHostFeature(backends, catalog, options, clock, logger),
+      [{ isMultiple: true, serviceIdentifier: Tokens.ComputeBackend }, Catalog, Tokens.Options, Tokens.Clock, Tokens.Logger],
+    )
+    .inSingletonScope();
+  bind(Tokens.GpuBridge)
+    .toResolvedValue(
+      (feature: GpuHostFeature, catalog: KernelCatalog, options: ResolvedGpuBridgeOptions, clock: Clock, logger: Logger) =>
+        new LocalGpuBridge(feature, catalog, options, clock, logger),
+      [HostFeature, Catalog, Tokens.Options, Tokens.Clock, Tokens.Logger],
+    )
+    .inSingletonScope();
+  bind(Tokens.LifecycleParticipant).toService(HostFeature);
+  bind(Tokens.LifecycleParticipant)
+    .toResolvedValue((bridge: LocalGpuBridge) => new BrokerService(bridge), [Tokens.GpuBridge])
+    .inSingletonScope();
+});

@@ -1,0 +1,73 @@
+import { GpuBridgeError } from '@gpu-bridge/abstractions';
+import type { ColumnBatch } from '@gpu-bridge/abstractions';
+import type { DeviceMemory } from '../columns/device-memory.js';
+import type { Job, JobOwner } from '../jobs/job.js';
+import type { ResultChunks } from './result-chunks.js';
+import { resultBatch } from './result-views.js';
+
+type Batches = ColumnBatch<Record<string, unknown>>;
+const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
+
+/**
+ * A job's results in item order, each as soon as it and all before it are done. Written as an iterator object rather
+ * than an async generator: a generator costs two more promises per batch.
+ */
+export class ResultReader implements AsyncIterableIterator<Batches> {
+  private taken = 0;
+  private finished = false;
+
+  /** @param chunks - memory for copies; undefined lends views of device memory. */
+  constructor(
+    private readonly job: Job,
+    private readonly owner: JobOwner,
+    private readonly retentionMs: number,
+    private readonly memory: DeviceMemory,
+    private readonly chunks: ResultChunks | undefined,
+  ) {
+    if (job.readerTaken) {
+      throw new GpuBridgeError('RESULT_CONSUMED', { jobId: job.jobId }, `the results of job ${job.jobId} are read by somebody already`);
+    }
+    job.readerTaken = true;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<Batches>> {
+    if (this.finished) return DONE;
+    while (this.job.readyItems <= this.taken && !this.job.hasEnded) await this.job.nextProgress();
+    const { job } = this;
+    if (job.isExpired) throw this.finish(this.expired());
+    if (job.error !== undefined) throw this.finish(job.error);
+    if (this.taken === job.inputs.itemCount) {
+      this.finish(undefined);
+      return DONE;
+    }
+    const firstItem = this.taken;
+    const itemCount = job.readyItems - firstItem;
+    const value = resultBatch(job, firstItem, itemCount, this.memory, this.chunks);
+    this.taken = job.readyItems;
+    // A copy needs device memory no longer; a view does until the next batch is asked for.
+    if (this.chunks !== undefined && this.taken === job.inputs.itemCount) this.owner.release(job);
+    return { done: false, value };
+  }
+
+  /** The caller stopped early: nobody will read the rest. */
+  return(): Promise<IteratorResult<Batches>> {
+    if (!this.finished) this.job.dispose();
+    this.finish(undefined);
+    return Promise.resolve(DONE);
+  }
+
+  private finish<E extends GpuBridgeError | undefined>(error: E): E {
+    this.finished = true;
+    this.owner.release(this.job);
+    return error;
+  }
+
+  private expired(): GpuBridgeError {
+    const { jobId } = this.job;
+    return new GpuBridgeError('RESULT_EXPIRED', { jobId, retentionMs: this.retentionMs }, `the results of job ${jobId} stayed unread for ${this.retentionMs} ms and are gone`);
+  }
+}

@@ -1,0 +1,60 @@
+import { GpuBridgeError } from '@gpu-bridge/abstractions';
+import type { Grain } from '@gpu-bridge/abstractions';
+
+type Body = (this: object, ...args: unknown[]) => unknown;
+
+/** Called by the silo only. */
+const NOT_CALLABLE = new Set<string>(['constructor', 'onActivate', 'onDeactivate'] satisfies (
+  'constructor' | keyof Grain
+)[]);
+
+/** A method of a grain type by name; its body is looked up once per class. */
+export class GrainMethod {
+  private prototype: object | null = null;
+  private body: Body | undefined;
+
+  constructor(
+    private readonly grainType: string,
+    readonly name: string,
+  ) {}
+
+  /**
+   * The method's body in an activation's class. Only methods on the prototype count: an instance's own properties are
+   * its state, even when they hold functions.
+   *
+   * @throws GpuBridgeError `INVALID_ARGUMENT` when the class has no such method.
+   */
+  bodyIn(instance: object): Body {
+    const prototype = Object.getPrototypeOf(instance) as object | null;
+    if (this.body === undefined || prototype !== this.prototype) {
+      this.body = this.lookUp(prototype);
+      this.prototype = prototype;
+    }
+    return this.body;
+  }
+
+  private lookUp(prototype: object | null): Body {
+    const methods = methodsOf(prototype);
+    const body = methods.get(this.name);
+    if (body === undefined) {
+      const known = [...methods.keys()].join(', ') || 'a class with methods (it has none)';
+      throw GpuBridgeError.invalidArgument(`method of grain ${this.grainType}`, this.name, `one of ${known}`);
+    }
+    return body;
+  }
+}
+
+function methodsOf(prototype: object | null): ReadonlyMap<string, Body> {
+  const methods = new Map<string, Body>();
+  for (
+    let level = prototype;
+    level !== null && level !== Object.prototype;
+    level = Object.getPrototypeOf(level) as object | null
+  ) {
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(level))) {
+      if (typeof value === 'function' && !methods.has(name) && !NOT_CALLABLE.has(name))
+        methods.set(name, value as Body);
+    }
+  }
+  return methods;
+}

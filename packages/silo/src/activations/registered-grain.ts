@@ -1,0 +1,54 @@
+import { availableParallelism } from 'node:os';
+import { GpuBridgeError } from '@gpu-bridge/abstractions';
+import type { Grain, GrainClass, GrainContext } from '@gpu-bridge/abstractions';
+import type { Placement, PlacementResolver } from '../placement/placement-resolver.js';
+
+/** A grain class whose options were checked. */
+export class RegisteredGrain {
+  readonly type: string;
+  /** Activations that may exist per key. */
+  readonly maxActivations: number;
+  readonly reentrant: boolean;
+  /** Throws when this silo is not where an activation belongs. */
+  readonly place: Placement;
+
+  /** @throws GpuBridgeError `INVALID_ARGUMENT` naming the option, the value and what was allowed. */
+  constructor(
+    private readonly grainClass: GrainClass,
+    placements: PlacementResolver,
+  ) {
+    const { options } = grainClass;
+    if (typeof options?.type !== 'string' || options.type.length < 1 || options.type.length > 128) {
+      throw GpuBridgeError.invalidArgument('grainClass.options.type', options?.type, 'a string of 1..128 characters');
+    }
+    const field = `grainClass[${options.type}]`;
+    if (typeof grainClass.create !== 'function') {
+      throw GpuBridgeError.invalidArgument(`${field}.create`, typeof grainClass.create, 'a function');
+    }
+    const { type, kind, maxLocal, reentrant = false, placement } = options;
+    if (kind !== 'keyed' && kind !== 'stateless-worker') {
+      throw GpuBridgeError.invalidArgument(`${field}.options.kind`, kind, 'keyed or stateless-worker');
+    }
+    if (typeof reentrant !== 'boolean') {
+      throw GpuBridgeError.invalidArgument(`${field}.options.reentrant`, reentrant, 'a boolean');
+    }
+    if (maxLocal !== undefined && kind === 'keyed') {
+      throw GpuBridgeError.invalidArgument(
+        `${field}.options.maxLocal`,
+        maxLocal,
+        'left out: a keyed grain has one activation',
+      );
+    }
+    if (maxLocal !== undefined && !(Number.isInteger(maxLocal) && maxLocal >= 1 && maxLocal <= 1024)) {
+      throw GpuBridgeError.invalidArgument(`${field}.options.maxLocal`, maxLocal, 'an integer of 1..1024');
+    }
+    this.type = type;
+    this.reentrant = reentrant;
+    this.maxActivations = kind === 'keyed' ? 1 : (maxLocal ?? Math.min(availableParallelism(), 1024));
+    this.place = placements.resolve(`${field}.options.placement`, placement);
+  }
+
+  create(context: GrainContext): object & Grain {
+    return this.grainClass.create(context);
+  }
+}

@@ -1,0 +1,64 @@
+import { Tokens } from '@gpu-bridge/abstractions';
+import type { GpuPlacementDirector } from '@gpu-bridge/abstractions';
+import { Container } from 'inversify';
+import { describe, expect, test } from 'vitest';
+import { siloModule } from './module.js';
+import { Silo } from './silo/silo.js';
+import { ManualClock } from './testing/manual-clock.js';
+import { grainClass } from './testing/silo-fixture.js';
+
+class Greeter {
+  async greet(): Promise<string> {
+    return 'hello';
+  }
+}
+
+function container(): Container {
+  const ignore = () => undefined;
+  const made = new Container();
+  made.bind(Tokens.Clock).toConstantValue(new ManualClock());
+  made.bind(Tokens.Logger).toConstantValue({ debug: ignore, info: ignore, warn: ignore, error: ignore });
+  made.load(siloModule({ siloId: 'bound' }));
+  return made;
+}
+
+describe('siloModule', () => {
+  test('binds one silo under its three names', () => {
+    const bound = container();
+    const silo = bound.get(Silo);
+    expect(silo.siloId).toBe('bound');
+    expect(bound.get(Tokens.GrainFactory)).toBe(silo);
+    expect(bound.getAll(Tokens.LifecycleParticipant)).toEqual([silo]);
+  });
+
+  test('hosts every grain class that is bound', async () => {
+    const bound = container();
+    const one = grainClass({ type: 'one' }, () => new Greeter());
+    const two = grainClass({ type: 'two', placement: { director: 'prefer-local' } }, () => new Greeter());
+    bound.bind(Tokens.GrainClass).toConstantValue(one);
+    bound.bind(Tokens.GrainClass).toConstantValue(two);
+    const silo = bound.get(Silo);
+    await silo.start();
+    expect(await silo.getGrain(two, 'k').greet()).toBe('hello');
+    await silo.stop();
+  });
+
+  test('places by a director of the application, which may ask for the devices', async () => {
+    const bound = container();
+    const seen: unknown[] = [];
+    bound.bind<GpuPlacementDirector>(Tokens.PlacementDirector).toConstantValue({
+      name: 'mine',
+      onAddActivation(_strategy, _target, candidates) {
+        seen.push(...candidates.map(({ deviceTypes, queueUse }) => ({ deviceTypes, queueUse })));
+        return candidates[0]!.siloId;
+      },
+    });
+    const placed = grainClass({ placement: { director: 'mine' } }, () => new Greeter());
+    bound.bind(Tokens.GrainClass).toConstantValue(placed);
+    const silo = bound.get(Silo);
+    await silo.start();
+    await silo.getGrain(placed, 'k').greet();
+    expect(seen).toEqual([{ deviceTypes: [], queueUse: 0 }]);
+    await silo.stop();
+  });
+});

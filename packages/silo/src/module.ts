@@ -1,0 +1,53 @@
+import { Tokens } from '@gpu-bridge/abstractions';
+import type { Clock, GpuBridge, GpuPlacementDirector, GrainClass, Logger } from '@gpu-bridge/abstractions';
+import { ContainerModule } from 'inversify';
+import type { LocalDevices } from './placement/placement-resolver.js';
+import { PreferLocalPlacementDirector } from './placement/prefer-local-placement-director.js';
+import { Silo } from './silo/silo.js';
+import type { SiloOptions } from './silo/silo-options.js';
+
+/**
+ * Binds one silo as `Silo`, `Tokens.GrainFactory` and a lifecycle participant. Needs `Tokens.Clock` and
+ * `Tokens.Logger`; takes every `Tokens.GrainClass` and `Tokens.PlacementDirector` bound when it is first resolved.
+ */
+export function siloModule(options?: SiloOptions): ContainerModule {
+  return new ContainerModule(({ bind }) => {
+    bind<GpuPlacementDirector>(Tokens.PlacementDirector)
+      .toResolvedValue(() => new PreferLocalPlacementDirector())
+      .inSingletonScope();
+    bind(Silo)
+      .toResolvedValue(
+        (
+          clock: Clock,
+          logger: Logger,
+          placementDirectors: GpuPlacementDirector[],
+          grainClasses: GrainClass[] | undefined,
+          bridge: GpuBridge | undefined,
+        ) => {
+          const describeDevices = () => devicesOf(bridge);
+          return new Silo(
+            { clock, logger, placementDirectors, grainClasses: grainClasses ?? [], describeDevices },
+            options,
+          );
+        },
+        [
+          Tokens.Clock,
+          Tokens.Logger,
+          { serviceIdentifier: Tokens.PlacementDirector, isMultiple: true },
+          { serviceIdentifier: Tokens.GrainClass, isMultiple: true, optional: true },
+          { serviceIdentifier: Tokens.GpuBridge, optional: true },
+        ],
+      )
+      .inSingletonScope();
+    bind(Tokens.GrainFactory).toService(Silo);
+    bind(Tokens.LifecycleParticipant).toService(Silo);
+  });
+}
+
+function devicesOf(bridge: GpuBridge | undefined): LocalDevices {
+  const devices = bridge?.getInfo().devices ?? [];
+  return {
+    deviceTypes: [...new Set(devices.map(({ description }) => description.type))],
+    queueUse: devices.reduce((most, { pressure }) => Math.max(most, pressure.queueUse), 0),
+  };
+}

@@ -1,0 +1,63 @@
+import type { Grain, GrainClass, GrainContext, GrainOptions, Logger } from '@gpu-bridge/abstractions';
+import { Silo } from '../silo/silo.js';
+import type { SiloServices } from '../silo/silo.js';
+import type { SiloOptions } from '../silo/silo-options.js';
+import { ManualClock } from './manual-clock.js';
+
+/** A promise that a test settles. */
+export interface Gate {
+  readonly passed: Promise<void>;
+  open(): void;
+  fail(error: Error): void;
+}
+
+export function gate(): Gate {
+  let open!: () => void;
+  let fail!: (error: Error) => void;
+  const passed = new Promise<void>((resolve, reject) => {
+    open = resolve;
+    fail = reject;
+  });
+  return { passed, open, fail };
+}
+
+/** Lets every promise that can settle do so: a macrotask runs after all microtasks. */
+export function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+export function grainClass<G extends object>(
+  options: Partial<GrainOptions>,
+  create: (context: GrainContext) => G & Grain,
+): GrainClass<G> {
+  return { options: { type: 'test', kind: 'keyed', ...options }, create };
+}
+
+export interface Fixture {
+  readonly silo: Silo;
+  readonly clock: ManualClock;
+  readonly logged: {
+    readonly level: string;
+    readonly message: string;
+    readonly fields: Readonly<Record<string, unknown>>;
+  }[];
+}
+
+/** A started silo with these classes. */
+export async function startSilo(
+  grainClasses: readonly GrainClass[],
+  options?: SiloOptions,
+  services?: Partial<SiloServices>,
+): Promise<Fixture> {
+  const clock = new ManualClock();
+  const logged: Fixture['logged'] = [];
+  const log =
+    (level: string) =>
+    (message: string, fields: Readonly<Record<string, unknown>> = {}) => {
+      logged.push({ level, message, fields });
+    };
+  const logger: Logger = { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') };
+  const silo = new Silo({ clock, logger, grainClasses, ...services }, { siloId: 'silo-a', ...options });
+  await silo.start();
+  return { silo, clock, logged };
+}

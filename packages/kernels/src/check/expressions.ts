@@ -65,8 +65,12 @@ export function lowerValue(f: FunctionState, node: Operand): Lowered {
       const value = node.expressions.at(-1);
       if (value === undefined) throw new Finding('syntax', 'empty sequence', at);
       const body = node.expressions.slice(0, -1).flatMap((e) => f.lower.effects(f, e));
-      if (body.some((s) => s.op === 'if'))
-        throw new Finding('unsupported', 'a branch inside an expression; write an if statement before it', at);
+      if (body.some((s) => s.op === 'if' || s.op === 'push'))
+        throw new Finding(
+          'unsupported',
+          'a branch or push inside an expression; write it as a statement before this one',
+          at,
+        );
       return sequence(body, lowerValue(f, value), at);
     }
     case 'AssignmentExpression':

@@ -1,4 +1,240 @@
-import type { IrKernel } from '../ir/nodes.js';
+import type { CompareOperator, Expr, If, IrFunction, IrKernel, Loop, Stmt } from '../ir/nodes.js';
+import { blocksOf, isImpure, rewriteBlock } from '../ir/walk.js';
+import type { Rewrite } from '../ir/walk.js';
+import { foldConstants } from './fold.js';
+import { inlineSingleUses, renumberLocals } from './single-use.js';
+
+/**
+ * One form for programs that differ only in how branches, jumps and conditions are written, so that a minified body
+ * compiles to the same kernel: constants folded, negations pushed inwards, nested ifs joined, early exits turned into
+ * else branches, values that are used once and at once put in their place.
+ */
 export function canonicalise(kernel: IrKernel): IrKernel {
-  return kernel;
+  return { ...kernel, main: canonicalFunction(kernel.main), helpers: kernel.helpers.map(canonicalFunction) };
+}
+
+const MAX_ROUNDS = 20;
+
+function canonicalFunction(fn: IrFunction): IrFunction {
+  let body = fn.body;
+  let before = '';
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    body = dropTail(rewriteBlock(body, REWRITE), 'return');
+    body = inlineSingleUses(body);
+    const now = JSON.stringify(body, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value));
+    if (now === before) break;
+    before = now;
+  }
+  return renumberLocals({ ...fn, body });
+}
+
+const REWRITE: Rewrite = {
+  expr: (expr) => canonicalExpr(foldConstants(expr)),
+  block: (stmts) => canonicalBlock(stmts),
+};
+
+const OPPOSITE: Readonly<Record<CompareOperator, CompareOperator>> = {
+  eq: 'ne',
+  ne: 'eq',
+  lt: 'ge',
+  ge: 'lt',
+  gt: 'le',
+  le: 'gt',
+};
+
+/** The opposite of a condition, without a `not` where the language has a direct form. */
+function negate(expr: Expr): Expr {
+  if (expr.op === 'literal') return { ...expr, value: expr.value !== true };
+  if (expr.op === 'unary' && expr.operator === 'not') return expr.value;
+  if (expr.op === 'logical') {
+    return {
+      ...expr,
+      operator: expr.operator === 'and' ? 'or' : 'and',
+      left: negate(expr.left),
+      right: negate(expr.right),
+    };
+  }
+  if (expr.op === 'binary' && expr.type === 'bool') {
+    const operator = expr.operator as CompareOperator;
+    const isFloat = expr.left.type === 'f32' || expr.left.type === 'f64';
+    // With NaN, !(a < b) is not a >= b.
+    if (!isFloat || operator === 'eq' || operator === 'ne') return { ...expr, operator: OPPOSITE[operator] };
+  }
+  return { op: 'unary', type: 'bool', operator: 'not', value: expr, at: expr.at };
+}
+
+function canonicalExpr(expr: Expr): Expr {
+  if (expr.op === 'unary' && expr.operator === 'not') return negate(expr.value);
+  // (a && b) && c is a && (b && c).
+  if (expr.op === 'logical' && expr.left.op === 'logical' && expr.left.operator === expr.operator) {
+    const right = canonicalExpr({ ...expr, left: expr.left.right });
+    return { ...expr, left: expr.left.left, right };
+  }
+  if (expr.op === 'logical' && expr.left.op === 'literal') {
+    return expr.left.value === (expr.operator === 'and') ? expr.right : expr.left;
+  }
+  if (expr.op === 'conditional') return canonicalConditional(expr);
+  if (expr.op === 'sequence' && expr.body.length === 0) return expr.value;
+  return expr;
+}
+
+function canonicalConditional(expr: Expr & { op: 'conditional' }): Expr {
+  const { condition, whenTrue, whenFalse, at } = expr;
+  if (condition.op === 'literal') return condition.value === true ? whenTrue : whenFalse;
+  if (isNegative(condition))
+    return canonicalConditional({ ...expr, condition: negate(condition), whenTrue: whenFalse, whenFalse: whenTrue });
+  if (expr.type !== 'bool') return expr;
+  const logical = (operator: 'and' | 'or', left: Expr, right: Expr): Expr =>
+    canonicalExpr({ op: 'logical', type: 'bool', operator, left, right, at });
+  if (whenTrue.op === 'literal')
+    return whenTrue.value === true ? logical('or', condition, whenFalse) : logical('and', negate(condition), whenFalse);
+  if (whenFalse.op === 'literal')
+    return whenFalse.value === true ? logical('or', negate(condition), whenTrue) : logical('and', condition, whenTrue);
+  return expr;
+}
+
+/** Of a condition and its opposite, the one that is not kept in front of two branches. */
+function isNegative(condition: Expr): boolean {
+  if (condition.op === 'unary') return condition.operator === 'not';
+  if (condition.op === 'logical') return condition.operator === 'or' && isNegative(condition.left);
+  return (
+    condition.op === 'binary' &&
+    (condition.operator === 'ne' || condition.operator === 'ge' || condition.operator === 'le')
+  );
+}
+
+function canonicalBlock(stmts: readonly Stmt[]): readonly Stmt[] {
+  const out: Stmt[] = [];
+  const flat = stmts.flatMap(hoistSequences);
+  for (let i = 0; i < flat.length; i++) {
+    const stmt = flat[i];
+    if (stmt === undefined) break;
+    if (stmt.op === 'if') {
+      const rest = flat.slice(i + 1);
+      // What follows a branch that leaves belongs to the other branch.
+      if (rest.length > 0 && leaves(stmt.then)) {
+        out.push(...canonicalIf({ ...stmt, else: canonicalBlock([...stmt.else, ...rest]) }));
+        return out;
+      }
+      if (rest.length > 0 && stmt.else.length > 0 && leaves(stmt.else)) {
+        out.push(...canonicalIf({ ...stmt, then: canonicalBlock([...stmt.then, ...rest]) }));
+        return out;
+      }
+      out.push(...canonicalIf(stmt));
+    } else {
+      out.push(stmt.op === 'loop' ? canonicalLoop(stmt) : stmt);
+    }
+    // Nothing after a jump is reached.
+    if (isJump(stmt)) return out;
+  }
+  return out;
+}
+
+function isJump(stmt: Stmt): boolean {
+  return stmt.op === 'return' || stmt.op === 'break' || stmt.op === 'continue';
+}
+
+function leaves(stmts: readonly Stmt[]): boolean {
+  const last = stmts.at(-1);
+  return last !== undefined && (isJump(last) || (last.op === 'if' && leaves(last.then) && leaves(last.else)));
+}
+
+/** `if (x = 1, c)` is `x = 1; if (c)`: what a statement evaluates first can stand before it. */
+function hoistSequences(stmt: Stmt): Stmt[] {
+  switch (stmt.op) {
+    case 'if':
+      if (stmt.condition.op !== 'sequence') return [stmt];
+      return [...stmt.condition.body, { ...stmt, condition: stmt.condition.value }];
+    case 'let':
+    case 'set':
+    case 'storeItem':
+      if (stmt.value.op !== 'sequence') return [stmt];
+      return [...stmt.value.body, { ...stmt, value: stmt.value.value }];
+    case 'return':
+      if (stmt.value?.op !== 'sequence') return [stmt];
+      return [...stmt.value.body, { ...stmt, value: stmt.value.value }];
+    case 'store':
+      // The index is evaluated before the value anyway; its own value must not change in between.
+      if (stmt.index.op !== 'sequence' || isImpure(stmt.value)) return [stmt];
+      return [...stmt.index.body, { ...stmt, index: stmt.index.value }];
+    default:
+      return [stmt];
+  }
+}
+
+function canonicalIf(stmt: If): Stmt[] {
+  const { condition, then, else: otherwise, at } = stmt;
+  if (condition.op === 'literal') return [...(condition.value === true ? then : otherwise)];
+  if (then.length === 0 && otherwise.length === 0) return isImpure(condition) ? [stmt] : [];
+  if (then.length === 0) return canonicalIf({ ...stmt, condition: negate(condition), then: otherwise, else: [] });
+  if (otherwise.length > 0 && isNegative(condition)) {
+    return canonicalIf({ ...stmt, condition: negate(condition), then: otherwise, else: then });
+  }
+  const [a, b] = [then[0], otherwise[0]];
+  const single = then.length === 1 && otherwise.length === 1;
+  // Both branches give one value to the same place: one conditional value.
+  if (single && a?.op === 'set' && b?.op === 'set' && a.local === b.local) {
+    return [{ ...a, value: choose(condition, a.value, b.value, at) }];
+  }
+  if (single && a?.op === 'storeItem' && b?.op === 'storeItem' && a.slot === b.slot) {
+    return [{ ...a, value: choose(condition, a.value, b.value, at) }];
+  }
+  if (single && a?.op === 'return' && b?.op === 'return' && a.value && b.value) {
+    return [{ ...a, value: choose(condition, a.value, b.value, at) }];
+  }
+  if (otherwise.length === 0 && then.length === 1 && a?.op === 'if' && a.else.length === 0) {
+    const both = canonicalExpr({
+      op: 'logical',
+      type: 'bool',
+      operator: 'and',
+      left: condition,
+      right: a.condition,
+      at,
+    });
+    return [{ ...stmt, condition: both, then: a.then }];
+  }
+  return [stmt];
+}
+
+function choose(condition: Expr, whenTrue: Expr, whenFalse: Expr, at: number): Expr {
+  return canonicalExpr({ op: 'conditional', type: whenTrue.type, condition, whenTrue, whenFalse, at });
+}
+
+function canonicalLoop(loop: Loop): Loop {
+  const body = dropTail(loop.body, 'continue');
+  const condition = loop.condition?.op === 'literal' && loop.condition.value === true ? null : loop.condition;
+  const [first] = body;
+  // `for (;;) { if (c) break; … }` is `for (; !c;) { … }`.
+  if (loop.test === 'before' && first?.op === 'if') {
+    const only = (stmts: readonly Stmt[]): boolean => stmts.length === 1 && stmts[0]?.op === 'break';
+    const exits = only(first.then) ? negate(first.condition) : only(first.else) ? first.condition : undefined;
+    const rest = only(first.then) ? first.else : first.then;
+    if (exits !== undefined && (body.length === 1 || rest.length === 0)) {
+      const both: Expr =
+        condition === null
+          ? exits
+          : canonicalExpr({ op: 'logical', type: 'bool', operator: 'and', left: condition, right: exits, at: loop.at });
+      return canonicalLoop({ ...loop, condition: both, body: [...rest, ...body.slice(1)] });
+    }
+  }
+  // A round's last statements and the update are the same place unless a continue jumps between them.
+  if (loop.test === 'before' && loop.update.length > 0 && !hasContinue(body)) {
+    return { ...loop, condition, body: leaves(body) ? body : [...body, ...loop.update], update: [] };
+  }
+  return { ...loop, condition, body };
+}
+
+function hasContinue(stmts: readonly Stmt[]): boolean {
+  return stmts.some((s) => s.op === 'continue' || (s.op !== 'loop' && blocksOf(s).some(hasContinue)));
+}
+
+/** Drops jumps to where control goes anyway. */
+function dropTail(stmts: readonly Stmt[], jump: 'return' | 'continue'): readonly Stmt[] {
+  const last = stmts.at(-1);
+  if (last === undefined) return stmts;
+  if (last.op === jump && !(last.op === 'return' && last.value !== null)) return stmts.slice(0, -1);
+  if (last.op !== 'if') return stmts;
+  const then = dropTail(last.then, jump);
+  const otherwise = dropTail(last.else, jump);
+  return [...stmts.slice(0, -1), ...canonicalIf({ ...last, then, else: otherwise })];
 }

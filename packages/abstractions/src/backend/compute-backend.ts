@@ -25,7 +25,11 @@ export interface ComputeBackend {
   readonly name: string;
   /** Devices that could be opened now; empty when the API or a driver is missing. */
   discover(): Promise<readonly DeviceDescription[]>;
-  /** @throws GpuBridgeError `DEVICE_NOT_FOUND`, `BACKEND_UNAVAILABLE`. */
+  /**
+   * Opens a device with its executors running, each in generation 1. Closing it is the caller's.
+   *
+   * @throws GpuBridgeError `DEVICE_NOT_FOUND`, `BACKEND_UNAVAILABLE`.
+   */
   open(deviceId: string): Promise<ComputeDevice>;
 }
 
@@ -63,10 +67,13 @@ export interface Executor {
   readonly generation: number;
   /**
    * Called once per incarnation that ended without `kill` or `close`, after it can no longer touch memory. Set by the
-   * executor's owner before `start`.
+   * device's owner right after `open`.
    */
   onExit: ((reason: string) => void) | undefined;
-  /** Begins a new incarnation on a cleared ring, with every provided kernel loaded; resolves when it polls. */
+  /**
+   * Begins a new incarnation on a cleared ring, with every provided kernel loaded that can be; resolves when it polls.
+   * Only after `kill` or `onExit`.
+   */
   start(): Promise<void>;
   /** Ends the incarnation at once; resolves when it can no longer touch memory. Its ring stays readable. */
   kill(): Promise<void>;

@@ -1,0 +1,25 @@
+export { FakeClock } from './clock/fake-clock.js';
+export { SeededRandom } from './random/seeded-random.js';
+export { ReferenceBackend } from './reference/reference-backend.js';
+export type { ReferenceBackendOptions } from './reference/reference-backend.js';
+export { ReferenceDevice } from './reference/reference-device.js';
+export { ReferenceExecutor } from './reference/reference-executor.js';
+export type { EntryFault } from './reference/reference-executor.js';
+export { BodyCompiler } from './compiler/body-compiler.js';
+export { DeviceDriver } from './driver/device-driver.js';
+export type { DriverOptions, EntryRequest, LoadedKernel, Submitted } from './driver/device-driver.js';
+export type { ArgumentValue, BindRequest, BoundArguments, ColumnValues } from './driver/bind-arguments.js';
+export { GuardedArena } from './driver/guarded-arena.js';
+export { Unsupported } from './driver/unsupported.js';
+export { runBackendCase } from './conformance/backend-case.js';
+export type {
+  BackendCase,
+  BackendContext,
+  BackendFeature,
+  BackendSubject,
+  CaseOutcome,
+} from './conformance/backend-case.js';
+export { backendCases, describeBackendConformance } from './conformance/backend-conformance.js';
+export { BACKEND_FAULTS } from './faults/backend-fault.js';
+export type { BackendFault } from './faults/backend-fault.js';
+export { faultyBackend } from './faults/faulty-backend.js';

@@ -1,0 +1,32 @@
+import type { GrainContext, GrainFactory, KernelDefinition } from '@gpu-bridge/abstractions';
+import { describe, expect, test } from 'vitest';
+import { StubBridge } from '../testing/stub-bridge.js';
+import { batchGrainClass, getBatchGrain } from './batch-grain-class.js';
+
+describe('batch grains', () => {
+  test('are local, need one activation, and do not queue in the silo', () => {
+    const { options } = batchGrainClass(new StubBridge().bridge);
+    expect(options).toEqual({ type: 'gpu-batch', kind: 'stateless-worker', maxLocal: 1, reentrant: true });
+  });
+
+  test('run the kernel that their key names', async () => {
+    const stub = new StubBridge();
+    const context = { id: { type: 'gpu-batch', key: 'scale' } } as GrainContext;
+    const grain = batchGrainClass(stub.bridge).create(context);
+    await grain.onActivate();
+    await grain.execute({});
+    expect(stub.submissions.length).toBe(1);
+  });
+
+  test('are asked for by the kernel, without a bridge', () => {
+    const asked: unknown[] = [];
+    const factory: GrainFactory = {
+      getGrain: (grain, key) => {
+        asked.push([grain.options.type, key]);
+        return {} as never;
+      },
+    };
+    getBatchGrain(factory, { name: 'scale' } as KernelDefinition);
+    expect(asked).toEqual([['gpu-batch', 'scale']]);
+  });
+});

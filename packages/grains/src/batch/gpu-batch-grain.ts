@@ -1,0 +1,67 @@
+import { GpuBridgeError } from '@gpu-bridge/abstractions';
+import type { GpuBridge, GpuExecutionHints, GpuKernel, Grain, GridLaunch } from '@gpu-bridge/abstractions';
+import { executionOf } from './batch-execution.js';
+import type { BatchExecution, ReadOptions } from './batch-execution.js';
+
+/** Inputs or outputs of a kernel whose definition is not at hand. */
+export type UntypedColumns = Record<string, unknown>;
+
+/**
+ * Runs batches on one kernel, whose name or id is the grain's key. It keeps nothing between calls: admission, queueing
+ * and limits are the device broker's.
+ */
+export class GpuBatchGrain<TIn = UntypedColumns, TOut = UntypedColumns> implements Grain {
+  private kernel!: GpuKernel<TIn, TOut>;
+
+  constructor(
+    private readonly bridge: GpuBridge,
+    private readonly kernelName: string,
+  ) {}
+
+  /** @throws GpuBridgeError `KERNEL_NOT_FOUND`, which fails the calls that wait for the activation. */
+  async onActivate(): Promise<void> {
+    // The caller's reference carries the kernel's types; here it is known by name only.
+    this.kernel = this.bridge.getKernel(this.kernelName) as unknown as GpuKernel<TIn, TOut>;
+  }
+
+  /**
+   * Submits one batch of a map kernel; resolves when admitted, not when done.
+   *
+   * @param items - one column per input, all with the same number of items; borrowed until the job completes.
+   * @param signal - aborting cancels the job, before and after admission.
+   * @throws GpuBridgeError `INVALID_ARGUMENT`, `KERNEL_NOT_FOUND`, `QUEUE_FULL` (retry after `retryAfterNs`),
+   *   `DEADLINE_EXCEEDED`, `CANCELLED`, `DRAINING`, `DEVICE_NOT_FOUND`, `DEVICE_LOST`, `ARENA_EXHAUSTED`.
+   */
+  async execute(
+    items: TIn,
+    hints?: GpuExecutionHints,
+    signal?: AbortSignal,
+    options: ReadOptions = {},
+  ): Promise<BatchExecution<TOut>> {
+    checkReadOptions(options);
+    return executionOf(this.kernel, await this.kernel.submitBatch(items, hints, signal), options);
+  }
+
+  /** Submits one launch of a grid kernel; otherwise as `execute`. */
+  async executeGrid(
+    args: TIn,
+    launch: GridLaunch,
+    hints?: GpuExecutionHints,
+    signal?: AbortSignal,
+    options: ReadOptions = {},
+  ): Promise<BatchExecution<TOut>> {
+    checkReadOptions(options);
+    return executionOf(this.kernel, await this.kernel.submitGrid(args, launch, hints, signal), options);
+  }
+}
+
+/** Before anything is queued: a mistake found when the results are read would come too late. */
+function checkReadOptions(options: ReadOptions): void {
+  if (typeof options !== 'object' || options === null) {
+    throw GpuBridgeError.invalidArgument('options', options, 'an object');
+  }
+  const { mode } = options;
+  if (mode !== undefined && mode !== 'copy' && mode !== 'borrow') {
+    throw GpuBridgeError.invalidArgument('options.mode', mode, 'copy or borrow');
+  }
+}

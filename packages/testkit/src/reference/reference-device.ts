@@ -3,6 +3,7 @@ import { RingMemory, ringSizeBytes } from '@gpu-bridge/protocol';
 import type { Clock, ComputeDevice, DeviceDescription, KernelArtifact } from '@gpu-bridge/abstractions';
 import { ReferenceExecutor } from './reference-executor.js';
 import { prepareKernel } from './reference-kernel.js';
+import type { ExecutorHost } from './reference-executor.js';
 import type { ProvidedKernel } from './reference-kernel.js';
 
 export interface ReferenceDeviceSetting {
@@ -12,7 +13,7 @@ export interface ReferenceDeviceSetting {
 }
 
 /** An open reference device: rings first, then the arena, in one SharedArrayBuffer. */
-export class ReferenceDevice implements ComputeDevice {
+export class ReferenceDevice implements ComputeDevice, ExecutorHost {
   readonly memory: SharedArrayBuffer;
   readonly arenaOffset: number;
   readonly arenaBytes: number;

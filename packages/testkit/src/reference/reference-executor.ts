@@ -1,13 +1,25 @@
 import { GpuBridgeError, invariant } from '@gpu-bridge/abstractions';
 import { ExecutorEnd, Op, SiloEnd, Status, createCqe, createSqe } from '@gpu-bridge/protocol';
-import type { Executor } from '@gpu-bridge/abstractions';
+import type { Clock, DeviceDescription, Executor } from '@gpu-bridge/abstractions';
 import type { Sqe, RingMemory } from '@gpu-bridge/protocol';
-import type { ReferenceDevice } from './reference-device.js';
 import type { KernelRun, ProvidedKernel } from './reference-kernel.js';
 
 const MAX_U32 = 2 ** 32 - 1;
 /** Longest delay a Node timer takes. */
 const FOREVER_MS = 2 ** 31 - 1;
+
+/** What an executor needs of its device. */
+export interface ExecutorHost {
+  readonly description: Pick<DeviceDescription, 'id'>;
+  readonly memory: SharedArrayBuffer;
+  readonly manual: boolean;
+  readonly clock: Pick<Clock, 'nowNs'>;
+  readonly isClosed: boolean;
+  /** Every kernel provided so far, in order. */
+  readonly provided: readonly ProvidedKernel[];
+  /** Whether an argument block can begin at this byte offset, given as two words. */
+  holdsArgumentBlock(low: number, high: number): boolean;
+}
 
 /** What a test can make of the next entry: the executor dies while it runs, or never finishes it. */
 export type EntryFault = 'exit' | 'hang';
@@ -34,7 +46,7 @@ export class ReferenceExecutor implements Executor {
   private readonly cqe = createCqe();
 
   constructor(
-    private readonly device: ReferenceDevice,
+    private readonly device: ExecutorHost,
     readonly group: number,
     private readonly memory: RingMemory,
   ) {

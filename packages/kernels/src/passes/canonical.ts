@@ -93,14 +93,14 @@ function canonicalConditional(expr: Expr & { op: 'conditional' }): Expr {
   return expr;
 }
 
-/** Of a condition and its opposite, the one that is not kept in front of two branches. */
+/** Whether this is the one of a condition and its opposite that is not kept in front of two branches. */
 function isNegative(condition: Expr): boolean {
   if (condition.op === 'unary') return condition.operator === 'not';
-  if (condition.op === 'logical') return condition.operator === 'or' && isNegative(condition.left);
-  return (
-    condition.op === 'binary' &&
-    (condition.operator === 'ne' || condition.operator === 'ge' || condition.operator === 'le')
-  );
+  if (condition.op === 'logical') return isNegative(condition.left);
+  if (condition.op !== 'binary') return false;
+  if (condition.operator === 'ne') return true;
+  const isFloat = condition.left.type === 'f32' || condition.left.type === 'f64';
+  return !isFloat && (condition.operator === 'ge' || condition.operator === 'le');
 }
 
 function canonicalBlock(stmts: readonly Stmt[]): readonly Stmt[] {

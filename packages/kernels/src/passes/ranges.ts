@@ -14,7 +14,11 @@ export function elideBoundsChecks(kernel: IrKernel): void {
     return;
   }
   const lengths = lengthsOf(kernel);
-  for (const fn of [kernel.main, ...kernel.helpers]) new RangePass(fn, lengths).block(fn.body, Facts.none);
+  new RangePass(kernel.main, lengths).block(kernel.main.body, Facts.none);
+  const least = leastArgLengths(kernel);
+  kernel.helpers.forEach((fn, i) => {
+    new RangePass(fn, withArgs(lengths, least[i] ?? [])).block(fn.body, Facts.none);
+  });
 }
 
 function clearAll(fn: IrFunction): void {
@@ -54,6 +58,44 @@ function lengthsOf(kernel: IrKernel): Lengths {
     indexes.set(i, { limit: `column:${target}`, inclusive: param.inclusive ?? false });
   });
   return { within, indexes };
+}
+
+/** Per helper and argument: how many elements an array given there has at least, whoever calls. */
+function leastArgLengths(kernel: IrKernel): readonly (readonly number[])[] {
+  const scratches = new Map(planOf(kernel).scratches.map(({ slot, bound }) => [slot, bound.b]));
+  const least = kernel.helpers.map((fn) => fn.args.map(() => Infinity));
+  const visit = (fn: IrFunction, own: readonly number[]): void => {
+    walkStmts(fn.body, {
+      expr: (e) => {
+        if (e.op !== 'call') return;
+        e.args.forEach((arg, i) => {
+          if (arg.kind !== 'array') return;
+          const { array } = arg;
+          const known =
+            array.kind === 'arg' ? own[array.arg] : array.kind === 'scratch' ? scratches.get(array.slot) : 0;
+          const lengths = least[e.helper];
+          if (lengths !== undefined) lengths[i] = Math.min(lengths[i] ?? 0, known ?? 0);
+        });
+      },
+    });
+  };
+  visit(kernel.main, []);
+  // A helper stands after those it calls: backwards, all callers of a helper come before it.
+  for (let i = kernel.helpers.length - 1; i >= 0; i--) {
+    const fn = kernel.helpers[i];
+    if (fn !== undefined) visit(fn, least[i] ?? []);
+  }
+  return least;
+}
+
+function withArgs(lengths: Lengths, least: readonly number[]): Lengths {
+  const within = new Map(lengths.within);
+  least.forEach((elements, arg) => {
+    if (elements === 0 || elements === Infinity) return;
+    const key = `const:${elements}`;
+    within.set(key, [...(within.get(key) ?? []), `arg:${arg}`]);
+  });
+  return { ...lengths, within };
 }
 
 const NEGATED: Readonly<Partial<Record<CompareOperator, CompareOperator>>> = {
@@ -198,6 +240,8 @@ class RangePass {
       return forgotten.withLower(local, value.value).withUpper(local, 0, `const:${value.value + 1}`);
     }
     let now = forgotten;
+    const mask = lowBits(value);
+    if (mask !== undefined) return now.withLower(local, 0).withUpper(local, 0, `const:${mask + 1}`);
     const source = linear(value);
     if (source !== undefined && this.exact(facts, source.local, source.offset)) {
       for (const upper of facts.uppersOf(source.local))
@@ -277,6 +321,8 @@ class RangePass {
     if (column !== undefined && !column.inclusive && this.reaches(column.limit, limit)) return true;
     if (index.op === 'literal')
       return typeof index.value === 'number' && this.reaches(`const:${index.value + 1}`, limit);
+    const mask = lowBits(index);
+    if (mask !== undefined && this.reaches(`const:${mask + 1}`, limit)) return true;
     const term = linear(index);
     if (term === undefined) return false;
     if (this.lowerOf(facts, term.local) + term.offset < 0) return false;
@@ -340,6 +386,15 @@ class RangePass {
     }
     return now;
   }
+}
+
+/** The mask of `x & mask`, where it is a literal that makes any x an index from 0 to the mask. */
+function lowBits(expr: Expr): number | undefined {
+  if (expr.op !== 'binary' || expr.operator !== 'and') return undefined;
+  const literal = expr.right.op === 'literal' ? expr.right : expr.left;
+  return literal.op === 'literal' && typeof literal.value === 'number' && literal.value >= 0
+    ? literal.value
+    : undefined;
 }
 
 function isCompare(operator: string): operator is CompareOperator {

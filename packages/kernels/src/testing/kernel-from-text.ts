@@ -1,0 +1,25 @@
+import type { HelperUses, KernelConstants, KernelDefinition, KernelParams } from '@gpu-bridge/abstractions';
+import { gridKernel, mapKernel } from '../index.js';
+
+export interface TextKernel {
+  readonly params: KernelParams;
+  readonly constants?: KernelConstants;
+  readonly uses?: HelperUses;
+  readonly bounds?: 'checked' | 'off';
+}
+
+/** A function whose source is exactly `text`; nothing calls it. */
+export function functionOf(text: string): () => void {
+  // eslint-disable-next-line @typescript-eslint/no-implied-eval -- makes the function object, whose text is compiled
+  return new Function(`return (${text});`)() as () => void;
+}
+
+/** A map kernel from the text of its body. */
+export function mapFromText(options: TextKernel, text: string, name = 'test/text'): KernelDefinition {
+  return mapKernel(name, options, functionOf(text));
+}
+
+/** A grid kernel from the text of its body. */
+export function gridFromText(options: TextKernel, text: string, name = 'test/text'): KernelDefinition {
+  return gridKernel(name, options, functionOf(text));
+}

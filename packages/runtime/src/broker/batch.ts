@@ -23,7 +23,7 @@ export class Batch {
   argumentsOffset = 0;
   /** Slots in rings now, and ranges that must run again. */
   inFlight = 0;
-  pendingRetries = 0;
+  pendingReruns = 0;
   /** Jobs whose results still occupy the block. */
   holders: number;
   /** A death while effects were not repeatable: everything runs again once nothing is in flight. */

@@ -1,5 +1,4 @@
-import { GpuBridgeError, invariant } from '@gpu-bridge/abstractions';
-import type { Clock, DevicePressure, Logger, ResolvedBrokerOptions, ResolvedHealthOptions } from '@gpu-bridge/abstractions';
+import type { Clock, DevicePressure, GpuBridgeError, Logger, ResolvedBrokerOptions, ResolvedHealthOptions } from '@gpu-bridge/abstractions';
 import { Op, Status, createCqe, createSqe } from '@gpu-bridge/protocol';
 import type { Cqe } from '@gpu-bridge/protocol';
 import { Subject } from 'rxjs';
@@ -13,24 +12,18 @@ import type { Job, JobOwner } from '../jobs/job.js';
 import { UnreadResults } from '../jobs/unread-results.js';
 import type { ExecutorSlots } from '../kernel-host/executor-slots.js';
 import type { KernelHostEvents, PersistentKernelHost } from '../kernel-host/persistent-kernel-host.js';
+import { RingSet } from '../kernel-host/ring-set.js';
 import { Batch } from './batch.js';
 import { formJobs } from './coalescing.js';
+import { DeviceErrors } from './device-errors.js';
 import { FairQueue } from './fair-queue.js';
 import type { Lane, TenantQueue } from './fair-queue.js';
 import { InFlightTable } from './in-flight-table.js';
 import type { InFlightEntry } from './in-flight-table.js';
 import { Reaper } from './reaper.js';
+import { Recovery } from './recovery.js';
+import type { Rerun } from './recovery.js';
 import { slotItemsFor } from './slot-size.js';
-
-/** Deaths of an executor that a job causes while alone on it before it counts as poison. */
-const POISON_DEATHS = 2;
-
-/** Items of a batch that must run (again): by themselves if they are suspected of having killed an executor. */
-interface Rerun {
-  readonly batch: Batch;
-  readonly firstItem: number;
-  readonly itemCount: number;
-}
 
 /**
  * Multiplexes jobs onto the persistent kernels of one device: admits or refuses, queues fairly by tenant, coalesces
@@ -49,12 +42,10 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
   private readonly reaper: Reaper;
   private readonly watchdog: Watchdog;
   private readonly unread: UnreadResults;
-  private readonly executors: readonly ExecutorSlots[];
+  private readonly rings: RingSet;
+  private readonly recovery: Recovery;
+  private readonly errors: DeviceErrors;
   private readonly withDeadline = new Set<Job>();
-  /** Not completed when their executor died, but not the ones it was running. */
-  private readonly reruns: Rerun[] = [];
-  /** What an executor was running when it died, and members of a batch one of which misbehaved. */
-  private readonly suspects: Rerun[] = [];
   private readonly pressure = new Subject<DevicePressure>();
   private pressurePending = false;
   private pumpScheduled = false;
@@ -76,7 +67,12 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
   ) {
     const { device } = host;
     host.events = this;
-    this.executors = host.executors;
+    this.rings = new RingSet(host.executors);
+    this.errors = new DeviceErrors(device.description);
+    this.recovery = new Recovery(
+      (job, error) => this.endJob(job, 'failed', error),
+      (job, reason) => this.errors.poisoned(job, reason),
+    );
     this.arena = new ArenaAllocator(device.arenaOffset, device.arenaBytes);
     this.memory = new DeviceMemory(device.memory);
     this.residents = new ArenaResidents(this.arena, this.memory, device.description.id);
@@ -86,17 +82,21 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     this.reaper = new Reaper({
       nowMs: () => clock.nowMs(),
       drain: () => this.reap(),
-      outstanding: () => this.outstanding(),
-      expectedNs: () => this.expectedNs(),
-      park: () => this.parkRings(),
+      outstanding: () => this.rings.outstanding(),
+      expectedNs: () => this.rings.expectedNs(),
+      park: () => this.rings.park(),
     });
     this.watchdog = new Watchdog(clock, health, {
-      executors: this.executors,
+      executors: host.executors,
       reap: () => void this.reap(),
       kill: (slots, reason) => void this.host.kill(slots, reason),
       checkDeadlines: (nowMs) => this.checkDeadlines(nowMs),
-      isIdle: () => this.outstanding() === 0 && this.withDeadline.size === 0,
+      isIdle: () => this.rings.outstanding() === 0 && this.withDeadline.size === 0,
     });
+  }
+
+  private get executors(): readonly ExecutorSlots[] {
+    return this.host.executors;
   }
 
   get description() {
@@ -117,7 +117,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
       deviceId: this.description.id,
       queuedJobs: this.queue.queued,
       queueUse: this.queue.queued / this.options.queueLimit,
-      utilisation: this.executors.filter((slots) => slots.outstanding.length > 0).length / this.executors.length,
+      utilisation: this.rings.utilisation(),
     };
   }
 
@@ -145,23 +145,21 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
       this.watchdog.wake();
     }
     // A job goes out at once while an executor is idle; behind work in flight the whole microtask's jobs go together.
-    if (this.executors.some((slots) => slots.state === 'running' && slots.outstanding.length === 0)) this.pump();
+    if (this.rings.hasIdle()) this.pump();
     else this.schedulePump();
     this.notifyPressure();
   }
 
   private refuseUnlessOpen(job: Job): void {
-    const { id } = this.description;
-    if (this.lostReason !== undefined) throw this.refuse(this.deviceLost(this.lostReason));
-    if (this.state !== 'accepting') throw this.refuse(new GpuBridgeError('DRAINING', { what: id }, `${id} is stopping and takes no jobs`));
-    if (job.deadlineMs <= this.nowMs()) throw this.refuse(this.deadlineExceeded(job));
+    if (this.lostReason !== undefined) throw this.refuse(this.errors.lost(this.lostReason, this.host.deaths));
+    if (this.state !== 'accepting') throw this.refuse(this.errors.draining());
+    if (job.deadlineMs <= this.nowMs()) throw this.refuse(this.errors.deadlineExceeded(job));
     const { queueLimit, tenantQueueLimit } = this.options;
-    const waiting = this.queue.tenant(job.tenant).queued;
-    if (waiting < tenantQueueLimit && this.queue.queued < queueLimit) return;
+    const tenantWaits = this.queue.tenant(job.tenant).queued;
+    if (tenantWaits < tenantQueueLimit && this.queue.queued < queueLimit) return;
     this.metrics.refused++;
-    const retryAfterNs = BigInt(Math.ceil(Math.max(100_000, this.backlogNs(job))));
-    const limit = waiting >= tenantQueueLimit ? `tenant ${job.tenant} has ${waiting} jobs waiting` : `${this.queue.queued} jobs wait`;
-    throw this.refuse(new GpuBridgeError('QUEUE_FULL', { deviceId: id, tenant: job.tenant, retryAfterNs }, `${limit} on ${id}; retry after ${retryAfterNs / 1000n} µs`));
+    const waiting = tenantWaits >= tenantQueueLimit ? `${tenantWaits} jobs of tenant ${job.tenant} wait` : `${this.queue.queued} jobs wait`;
+    throw this.refuse(this.errors.queueFull(job, waiting, this.retryAfterNs(job)));
   }
 
   private refuse(error: GpuBridgeError): GpuBridgeError {
@@ -169,16 +167,16 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     return error;
   }
 
-  /** Rough time until a tenth of the queue has gone. */
-  private backlogNs(job: Job): number {
-    return (this.queue.queued / 10 / this.executors.length) * job.kernel.expectedNs(job.inputs.itemCount);
+  /** Rough time until a tenth of the queue has gone, if it holds jobs like this one. */
+  private retryAfterNs(job: Job): bigint {
+    const tenthNs = (this.queue.queued / 10 / this.executors.length) * job.kernel.expectedNs(job.inputs.itemCount);
+    return BigInt(Math.ceil(Math.max(100_000, tenthNs)));
   }
 
   private refuseIfTooLarge(job: Job): void {
     const bytes = ArenaAllocator.roundUp(this.newBatch([job]).measure());
     job.batch = undefined;
-    if (bytes <= this.arena.capacityBytes) return;
-    throw this.refuse(this.arenaExhausted(bytes));
+    if (bytes > this.arena.capacityBytes) throw this.refuse(this.errors.arenaExhausted(bytes, this.arena.capacityBytes));
   }
 
   // --- dispatch ------------------------------------------------------------------------------------------------------
@@ -195,28 +193,18 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
   /** Fills the rings as far as work, slots and memory go. */
   private pump(): void {
     for (;;) {
-      const idle = this.freeExecutor(1);
-      if (idle !== undefined && this.suspects.length > 0) {
-        this.submitRerun(idle, this.suspects.shift()!, true);
+      const idle = this.rings.emptiest(1);
+      const suspect = idle === undefined ? undefined : this.recovery.nextSuspect();
+      if (idle !== undefined && suspect !== undefined) {
+        this.submitRerun(idle, suspect, true);
         continue;
       }
-      const slots = idle ?? this.freeExecutor(this.options.slotsInFlight);
+      const slots = idle ?? this.rings.emptiest(this.options.slotsInFlight);
       if (slots === undefined) return;
-      if (this.reruns.length > 0) this.submitRerun(slots, this.reruns.shift()!, false);
+      const rerun = this.recovery.nextRerun();
+      if (rerun !== undefined) this.submitRerun(slots, rerun, false);
       else if (!this.submitNext(slots)) return;
     }
-  }
-
-  /** A running executor with fewer than `limit` entries in its ring: the emptiest, and of those the first. */
-  private freeExecutor(limit: number): ExecutorSlots | undefined {
-    let best: ExecutorSlots | undefined;
-    let least = limit;
-    for (const slots of this.executors) {
-      if (slots.state !== 'running' || slots.isExclusive || slots.outstanding.length >= least) continue;
-      best = slots;
-      least = slots.outstanding.length;
-    }
-    return best;
   }
 
   /** Submits the next slot that is due; false when nothing waits or memory is short. */
@@ -277,13 +265,12 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     const job = lane.peek()!;
     lane.shift();
     this.queue.count(tenant, -1);
-    this.endJob(job, 'failed', this.arenaExhausted(batch.measure()));
+    this.endJob(job, 'failed', this.errors.arenaExhausted(batch.measure(), this.arena.capacityBytes));
     this.schedulePump();
     return undefined;
   }
 
   private submitRerun(slots: ExecutorSlots, { batch, firstItem, itemCount }: Rerun, alone: boolean): void {
-    batch.pendingRetries--;
     if (batch.jobs.every((job) => job.hasEnded)) {
       this.settleBatch(batch);
       return;
@@ -368,22 +355,11 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
         else job.wakeReader();
       }
     } else if (alone) {
-      this.endJob(jobs[0]!, 'failed', this.slotError(jobs[0]!, status, violations));
+      this.endJob(jobs[0]!, 'failed', this.errors.slot(jobs[0]!, status, violations));
     } else {
-      // One of the coalesced jobs misbehaved: each runs alone and answers for itself.
-      this.suspect(batch, jobs);
+      this.recovery.suspectEach(batch, jobs);
     }
     this.settleBatch(batch);
-  }
-
-  private slotError(job: Job, status: number, violations: number): GpuBridgeError {
-    const kernel = job.kernel.descriptor.name;
-    if (status === Status.OK) {
-      const { jobId } = job;
-      return new GpuBridgeError('BOUNDS_VIOLATION', { kernel, jobId, violations }, `${kernel} left its arrays ${violations} times; nothing outside them was touched`);
-    }
-    const reason = Object.entries(Status).find(([, value]) => value === status)?.[0] ?? `status ${status}`;
-    return new GpuBridgeError('KERNEL_FAULT', { kernel, deviceId: this.description.id, reason }, `${kernel} ended with ${reason} on ${this.description.id}`);
   }
 
   /** Ends a job that was admitted; the only place where one ends. */
@@ -410,12 +386,12 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
 
   /** Restarts, abandons or frees a batch when nothing of it is in a ring any more. */
   private settleBatch(batch: Batch): void {
-    if (batch.jobs.every((job) => job.hasEnded) && batch.hasMoreSlots) this.abandon(batch);
-    if (batch.inFlight > 0 || batch.pendingRetries > 0) return;
+    if (batch.hasMoreSlots && (batch.restartPending || batch.jobs.every((job) => job.hasEnded))) this.abandon(batch);
+    if (batch.inFlight > 0 || batch.pendingReruns > 0) return;
     if (batch.restartPending && !batch.jobs[0]!.hasEnded) {
       batch.restage(this.memory);
-      this.pushRerun(this.reruns, batch, 0, batch.itemCount);
       batch.abandon(); // the one rerun covers everything
+      this.recovery.restart(batch);
       this.schedulePump();
       return;
     }
@@ -441,7 +417,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
   // --- cancellation and deadlines --------------------------------------------------------------------------------------
 
   cancel(job: Job): void {
-    this.stopJob(job, 'cancelled', new GpuBridgeError('CANCELLED', { jobId: job.jobId }, `job ${job.jobId} was cancelled`));
+    this.stopJob(job, 'cancelled', this.errors.cancelled(job));
   }
 
   private stopJob(job: Job, state: 'failed' | 'cancelled', error: GpuBridgeError): void {
@@ -458,7 +434,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
   }
 
   private checkDeadlines(nowMs: number): void {
-    for (const job of this.withDeadline) if (nowMs >= job.deadlineMs) this.stopJob(job, 'failed', this.deadlineExceeded(job));
+    for (const job of this.withDeadline) if (nowMs >= job.deadlineMs) this.stopJob(job, 'failed', this.errors.deadlineExceeded(job));
   }
 
   // --- deaths ----------------------------------------------------------------------------------------------------------
@@ -471,41 +447,11 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     for (const record of left) {
       this.inFlight.release(record);
       record.batch.inFlight--;
-      if (record === running) this.blame(record, reason);
-      else this.pushRerun(this.reruns, record.batch, record.firstItem, record.itemCount);
+      if (record === running) this.recovery.blame(record, reason);
+      else this.recovery.resubmit(record);
     }
     for (const { batch } of left) this.settleBatch(batch);
     this.schedulePump();
-  }
-
-  /** Decides what becomes of the entry an executor died on. */
-  private blame(record: InFlightEntry, reason: string): void {
-    const { batch } = record;
-    const jobs = record.jobs().filter((job) => !job.hasEnded);
-    for (const job of jobs) job.attempts++;
-    if (record.isAlone && jobs.length === 1) {
-      const job = jobs[0]!;
-      job.aloneDeaths++;
-      if (job.aloneDeaths >= POISON_DEATHS) {
-        const { name } = job.kernel.descriptor;
-        const details = { jobId: job.jobId, kernel: name, deaths: job.aloneDeaths };
-        this.endJob(job, 'failed', new GpuBridgeError('JOB_POISONED', details, `${name} killed its executor ${job.aloneDeaths} times while running alone: ${reason}`));
-        return;
-      }
-    }
-    if (batch.kernel.descriptor.effects !== 'pure') batch.restartPending = true;
-    else if (batch.isCoalesced) this.suspect(batch, jobs);
-    else if (jobs.length > 0) this.pushRerun(this.suspects, batch, record.firstItem, record.itemCount);
-  }
-
-  /** Lets each of these jobs of one batch run again by itself. */
-  private suspect(batch: Batch, jobs: readonly Job[]): void {
-    for (const job of jobs) if (!job.hasEnded) this.pushRerun(this.suspects, batch, job.firstItem, job.inputs.itemCount);
-  }
-
-  private pushRerun(list: Rerun[], batch: Batch, firstItem: number, itemCount: number): void {
-    batch.pendingRetries++;
-    list.push({ batch, firstItem, itemCount });
   }
 
   revived(): void {
@@ -514,7 +460,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
 
   lost(reason: string): void {
     this.lostReason = reason;
-    this.failEverything(() => this.deviceLost(reason));
+    this.failEverything(() => this.errors.lost(reason, this.host.deaths));
   }
 
   // --- end of life -----------------------------------------------------------------------------------------------------
@@ -523,11 +469,8 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
   async drain(timeoutMs: number): Promise<void> {
     this.state = 'draining';
     if (this.liveJobs === 0) return;
-    const { id } = this.description;
     const done = new Promise<void>((resolve) => (this.drained = resolve));
-    const timer = this.clock.schedule(() => {
-      this.failEverything(() => new GpuBridgeError('DRAINING', { what: id }, `${id} stopped before this job ended; drainTimeoutMs was ${timeoutMs}`));
-    }, timeoutMs);
+    const timer = this.clock.schedule(() => this.failEverything(() => this.errors.drainTimedOut(timeoutMs)), timeoutMs);
     for (const slots of this.executors) slots.executor.hold(true); // the process waits for the jobs it accepted
     await done;
     timer.cancel();
@@ -546,37 +489,6 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     for (const batch of [...this.liveBatches]) for (const job of batch.jobs) this.stopJob(job, 'failed', error());
   }
 
-  // --- rings -----------------------------------------------------------------------------------------------------------
-
-  private outstanding(): number {
-    let count = 0;
-    for (const slots of this.executors) if (slots.state === 'running') count += slots.outstanding.length;
-    return count;
-  }
-
-  private expectedNs(): number {
-    let least = Infinity;
-    for (const { outstanding } of this.executors) {
-      const oldest = outstanding[0];
-      if (oldest !== undefined) least = Math.min(least, oldest.batch.kernel.expectedNs(oldest.itemCount));
-    }
-    return least;
-  }
-
-  /** Resolves at the next completion of any ring that has work; one pending wait per ring is kept and reused. */
-  private async parkRings(): Promise<void> {
-    const waits: Promise<void>[] = [];
-    for (const slots of this.executors) {
-      if (slots.outstanding.length === 0 || slots.state !== 'running') continue;
-      slots.waiter ??= slots.executor.ring.park().finally(() => (slots.waiter = undefined));
-      waits.push(slots.waiter);
-    }
-    invariant(waits.length > 0 || this.outstanding() === 0, 'the reaper parks on rings that have work');
-    await Promise.race(waits.length > 0 ? waits : [Promise.resolve()]);
-  }
-
-  // --- errors and pressure -----------------------------------------------------------------------------------------------
-
   private notifyPressure(): void {
     if (this.pressurePending || !this.pressure.observed) return;
     this.pressurePending = true;
@@ -584,25 +496,5 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
       this.pressurePending = false;
       this.pressure.next(this.currentPressure());
     });
-  }
-
-  private deadlineExceeded(job: Job): GpuBridgeError {
-    const deadlineNs = job.hints.deadlineNs ?? 0n;
-    return new GpuBridgeError('DEADLINE_EXCEEDED', { jobId: job.jobId, deadlineNs }, `the deadline of job ${job.jobId} passed`);
-  }
-
-  private deviceLost(reason: string): GpuBridgeError {
-    const { id: deviceId } = this.description;
-    return new GpuBridgeError('DEVICE_LOST', { deviceId, deviceGeneration: this.host.deaths }, `${deviceId} was given up: ${reason}`);
-  }
-
-  private arenaExhausted(bytes: number): GpuBridgeError {
-    const { id: deviceId } = this.description;
-    const { capacityBytes } = this.arena;
-    return new GpuBridgeError(
-      'ARENA_EXHAUSTED',
-      { deviceId, requestedBytes: bytes, capacityBytes },
-      `the job needs ${bytes} bytes at once, the arena of ${deviceId} has ${capacityBytes}: submit smaller batches or raise its size`,
-    );
   }
 }

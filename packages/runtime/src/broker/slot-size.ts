@@ -2,8 +2,8 @@ import type { Job } from '../jobs/job.js';
 
 /** A slot should take about this long: short enough for fairness, long enough to hide its hand-over. */
 const TARGET_NS = 1_000_000;
-/** Below this service time, cutting a job up costs more than it wins. */
-const MIN_NS = 50_000;
+/** Below this service time of a slot, cutting a job up or waiting for more to join it costs more than it wins. */
+const MIN_NS = 100_000;
 /** Slots per executor that a job is cut into while its cost is unknown. */
 const UNKNOWN_SLOTS = 8;
 /** Items that stay in one slot while their cost is unknown. */

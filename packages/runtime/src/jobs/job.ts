@@ -1,5 +1,6 @@
 import { GpuBridgeError } from '@gpu-bridge/abstractions';
 import type { DeviceDescription, GpuExecutionHints, GpuResult, JobState, KernelHandle, KernelId, Priority } from '@gpu-bridge/abstractions';
+import { inspect } from 'node:util';
 import { v7 as uuidv7 } from 'uuid';
 import type { Batch } from '../broker/batch.js';
 import type { LoadedKernel } from '../catalog/loaded-kernel.js';
@@ -108,6 +109,16 @@ export class Job implements KernelHandle {
     this.dispose();
   }
 
+  /** What logs and debuggers show: the handle, not the device behind it. */
+  toJSON(): object {
+    const { jobId, kernelId, state, tenant, attempts, inputs } = this;
+    return { jobId, kernelId, state, tenant, attempts, itemCount: inputs.itemCount };
+  }
+
+  [inspect.custom](): object {
+    return this.toJSON();
+  }
+
   /** First slot submitted. */
   markRunning(nowMs: number): void {
     if (this.state !== 'queued') return;
@@ -119,6 +130,7 @@ export class Job implements KernelHandle {
     if (this.hasEnded) return;
     this.state = state;
     this.error = error;
+    if (state === 'completed') this.readyItems = this.inputs.itemCount;
     this.endedMs = this.owner.nowMs();
     this.endListener?.();
     this.settle?.(this.describeResult());

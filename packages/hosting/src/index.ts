@@ -1,0 +1,2 @@
+export { addGpuBridge } from './add-gpu-bridge.js';
+export { GpuBridgeHost } from './gpu-bridge-host.js';

@@ -1,0 +1,57 @@
+import { invariant } from '@gpu-bridge/abstractions';
+import type { ExecutorSlots } from './executor-slots.js';
+
+/** The rings of a device's executors, looked at together. */
+export class RingSet {
+  constructor(readonly executors: readonly ExecutorSlots[]) {}
+
+  /** Entries in the rings of running executors. */
+  outstanding(): number {
+    let count = 0;
+    for (const slots of this.executors) if (slots.state === 'running') count += slots.outstanding.length;
+    return count;
+  }
+
+  /** Executors with work, over all, 0 … 1. */
+  utilisation(): number {
+    return this.executors.filter((slots) => slots.outstanding.length > 0).length / this.executors.length;
+  }
+
+  hasIdle(): boolean {
+    return this.executors.some((slots) => slots.state === 'running' && slots.outstanding.length === 0);
+  }
+
+  /** A running executor with fewer than `limit` entries: the emptiest, and of those the first, which is likeliest awake. */
+  emptiest(limit: number): ExecutorSlots | undefined {
+    let best: ExecutorSlots | undefined;
+    let least = limit;
+    for (const slots of this.executors) {
+      if (slots.state !== 'running' || slots.isExclusive || slots.outstanding.length >= least) continue;
+      best = slots;
+      least = slots.outstanding.length;
+    }
+    return best;
+  }
+
+  /** Shortest expected service time of an executor's oldest entry, ns. */
+  expectedNs(): number {
+    let least = Infinity;
+    for (const { outstanding } of this.executors) {
+      const oldest = outstanding[0];
+      if (oldest !== undefined) least = Math.min(least, oldest.batch.kernel.expectedNs(oldest.itemCount));
+    }
+    return least;
+  }
+
+  /** Resolves at the next completion of any ring that has work; one pending wait per ring is kept and reused. */
+  async park(): Promise<void> {
+    const waits: Promise<void>[] = [];
+    for (const slots of this.executors) {
+      if (slots.outstanding.length === 0 || slots.state !== 'running') continue;
+      slots.waiter ??= slots.executor.ring.park().finally(() => (slots.waiter = undefined));
+      waits.push(slots.waiter);
+    }
+    invariant(waits.length > 0 || this.outstanding() === 0, 'the reaper parks on rings that have work');
+    if (waits.length > 0) await Promise.race(waits);
+  }
+}

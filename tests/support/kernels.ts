@@ -1,0 +1,39 @@
+import { atomic, f32, gridKernel, input, mapKernel, output, ragged, struct, u32, uniform } from '@gpu-bridge/kernels';
+
+/** z = a·x + y. */
+export const axpy = mapKernel('axpy', { params: { a: uniform(f32), x: input(f32), y: input(f32), z: output(f32) } }, (k, { a, x, y, z }) => {
+  z.value = a * x + y;
+});
+
+/** Works `rounds` times on each item and returns its input plus one; 0xffffffff never ends. */
+export const spin = mapKernel('spin', { params: { rounds: input(u32), x: input(u32), y: output(u32) } }, (k, { rounds, x, y }) => {
+  let h = x;
+  for (let i = k.u32(0); i < rounds || rounds === 0xffffffff; i++) h = h * 1664525 + 1013904223;
+  y.value = k.select(h === 0xffffffff && rounds === 1, k.u32(0), x + 1);
+});
+
+/** Reads `at` of its list, wherever that is. */
+export const pick = mapKernel(
+  'pick',
+  { params: { list: input(ragged(struct({ v: u32 }))), at: input(u32), out: output(u32) } },
+  (k, { list, at, out }) => {
+    out.value = list.v[at]!;
+  },
+);
+
+/** Each item's list, reversed and doubled: every element twice. */
+export const unfold = mapKernel(
+  'unfold',
+  { params: { list: input(ragged(u32)), out: output(ragged(u32, { max: [2, 0] })) } },
+  (k, { list, out }) => {
+    for (let i = list.length; i > 0; i--) {
+      out.push(list[i - 1]!);
+      out.push(list[i - 1]!);
+    }
+  },
+);
+
+/** Counts values modulo the number of bins. */
+export const histogram = gridKernel('histogram', { params: { x: input(u32), bins: atomic(u32) } }, (k, { x, bins }) => {
+  k.atomicAdd(bins, x[k.global.x]! % bins.length, 1);
+});

@@ -1,4 +1,4 @@
-import type { BlockStatement, CallExpression, Expression, ForStatement, Statement, VariableDeclaration } from 'acorn';
+import type { CallExpression, Expression, ForStatement, Statement, VariableDeclaration } from 'acorn';
 import type { Expr, Stmt } from '../ir/nodes.js';
 import { lowerAssignment, lowerUpdate } from './assignments.js';
 import { lowerCall, argumentsOf, propertiesOf } from './calls.js';
@@ -30,7 +30,7 @@ function lowerStatement(f: FunctionState, node: Statement): Stmt[] {
   const at = offsetOf(f, node);
   switch (node.type) {
     case 'BlockStatement':
-      return lowerBlock(f, (node as BlockStatement).body);
+      return lowerBlock(f, node.body);
     case 'EmptyStatement':
       return [];
     case 'ExpressionStatement':
@@ -193,6 +193,7 @@ export function lowerEffects(f: FunctionState, node: Expression): Stmt[] {
       // A directive such as 'use strict'.
       if (typeof node.value === 'string') return [];
       break;
+    default:
   }
   throw new Finding('unsupported', 'this statement has no effect; assign its value to something', at);
 }

@@ -6,8 +6,8 @@ import { functionOf } from '../testing/kernel-from-text.js';
 import { helped, sorted, totals } from '../testing/sample-kernels.js';
 
 // esbuild comes with tsup, which is what minifies users' bundles here.
-const require = createRequire(createRequire(import.meta.url).resolve('tsup/package.json'));
-const { transformSync } = require('esbuild') as {
+const fromTsup = createRequire(createRequire(import.meta.url).resolve('tsup/package.json'));
+const { transformSync } = fromTsup('esbuild') as {
   transformSync: (code: string, options: { minify: boolean; target: string }) => { code: string };
 };
 

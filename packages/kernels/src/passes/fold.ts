@@ -43,7 +43,12 @@ function foldBinary(operator: BinaryOperator, type: DType, a: Value, b: Value): 
       return a > b;
     case 'ge':
       return a >= b;
+    default:
+      return foldArithmetic(operator, type, a, b);
   }
+}
+
+function foldArithmetic(operator: BinaryOperator, type: DType, a: Value, b: Value): Value | undefined {
   if (typeof a === 'bigint' && typeof b === 'bigint') {
     if (operator === 'add') return wrapTo(type, a + b);
     if (operator === 'sub') return wrapTo(type, a - b);

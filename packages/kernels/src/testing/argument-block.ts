@@ -35,7 +35,6 @@ export interface Outcome {
 
 const CANARY = 0xa5;
 const GAP_BYTES = 64;
-const PAGE_BYTES = 65_536;
 
 /** A memory with everything laid out as an argument block wants it, and canary bytes around every buffer. */
 class Layout {
@@ -110,7 +109,9 @@ export function instantiate(compiled: CompiledKernel, target: 'wasm' | 'js', mem
       return instance.exports.run as unknown as Run;
     }
     // eslint-disable-next-line @typescript-eslint/no-implied-eval -- runs the compiler's own output, as a host would
-    const make = new Function(`return (${artifact.source});`)() as (memory: ArrayBuffer | SharedArrayBuffer) => Run;
+    const make = new Function('memory', `return (${artifact.source})(memory);`) as (
+      memory: ArrayBuffer | SharedArrayBuffer,
+    ) => Run;
     return make(memory.buffer);
   }
   throw new Error(`no ${target} artifact`);
@@ -246,7 +247,12 @@ function lengthOf(
   if (kind === 'map') return items;
   if (typeof value === 'number') return value;
   const columns = value as Columns;
-  return (Array.isArray(columns) ? columns : (Object.values(columns)[0] ?? [])).length as number;
+  const first = isPlain(columns) ? columns : (Object.values(columns)[0] ?? []);
+  return first.length;
+}
+
+function isPlain(columns: Columns): columns is readonly Scalar[] {
+  return Array.isArray(columns);
 }
 
 function initialValues(params: KernelParams, slot: ArgumentSlot, values: Arguments['values']): Scalar[] {
@@ -261,9 +267,5 @@ function initialValues(params: KernelParams, slot: ArgumentSlot, values: Argumen
     );
   }
   const columns = value as Columns;
-  return [
-    ...(Array.isArray(columns)
-      ? (columns as readonly Scalar[])
-      : ((columns as Record<string, readonly Scalar[]>)[slot.column] ?? [])),
-  ];
+  return [...(isPlain(columns) ? columns : (columns[slot.column] ?? []))];
 }

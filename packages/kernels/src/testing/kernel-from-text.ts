@@ -11,7 +11,8 @@ export interface TextKernel {
 /** A function whose source is exactly `text`; nothing calls it. */
 export function functionOf(text: string): () => void {
   // eslint-disable-next-line @typescript-eslint/no-implied-eval -- makes the function object, whose text is compiled
-  return new Function(`return (${text});`)() as () => void;
+  const make = new Function(`return (${text});`) as () => () => void;
+  return make();
 }
 
 /** A map kernel from the text of its body. */

@@ -2,11 +2,13 @@ import { GpuBridgeError } from '@gpu-bridge/abstractions';
 import type { CompiledKernel } from '@gpu-bridge/abstractions';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { checkKernel } from '../check/check-kernel.js';
 import { buildIr } from '../compile/kernel-compiler.js';
 import { createKernelCompiler } from '../index.js';
 import { emitJs } from './js/emit-js.js';
 import type { Binary, BinaryOperator, Expr, IrKernel, Stmt } from '../ir/nodes.js';
 import { rewriteBlock } from '../ir/walk.js';
+import { canonicalise } from '../passes/canonical.js';
 import { runKernel } from '../testing/argument-block.js';
 import type { Outcome } from '../testing/argument-block.js';
 import { randomProgram } from '../testing/random-program.js';
@@ -48,6 +50,10 @@ describe('random programs', () => {
         const [wasm, js] = outcomes(compiled, program);
         expect(js, `seed ${seed}\n${program.text}`).toEqual(wasm);
         expect([wasm.canariesIntact, js.canariesIntact]).toEqual([true, true]);
+        // With every bounds check in place: a check that was left out must not have been needed.
+        const source = emitJs(canonicalise(checkKernel(program.definition)));
+        const checked = runKernel({ ...compiled, artifacts: [{ target: 'js', source }] }, 'js', program.args);
+        expect(checked, `seed ${seed}\n${program.text}`).toEqual(wasm);
       }),
       { numRuns: 120 },
     );

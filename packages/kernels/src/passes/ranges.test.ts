@@ -101,6 +101,7 @@ describe('bounds checks', () => {
     ['a wrong join', 'let i = n; if (n < other.length) i = n + 1; out.value = other[i];'],
     ['data', 'for (let i = k.u32(0); i < lines.length; i++) out.value += other[lines.account[i]];'],
     ['scratch that is too small', 'for (let i = k.u32(0); i < 9; i++) small[i] = i;'],
+    ['a negative literal', 'small[k.i32(-3)] = 1;'],
     ['a sum that can wrap', 'if (n + 1 < other.length) out.value = other[n];'],
     ['negative indexes', 'let i = k.i32(3); while (i > -2) { i--; out.value += other[i]; }'],
     [

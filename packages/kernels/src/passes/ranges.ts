@@ -319,8 +319,10 @@ class RangePass {
   private isBelow(facts: Facts, index: Expr, limit: string): boolean {
     const column = this.indexColumn(index);
     if (column !== undefined && !column.inclusive && this.reaches(column.limit, limit)) return true;
-    if (index.op === 'literal')
-      return typeof index.value === 'number' && this.reaches(`const:${index.value + 1}`, limit);
+    if (index.op === 'literal') {
+      const { value } = index;
+      return typeof value === 'number' && value >= 0 && this.reaches(`const:${value + 1}`, limit);
+    }
     const mask = lowBits(index);
     if (mask !== undefined && this.reaches(`const:${mask + 1}`, limit)) return true;
     const term = linear(index);

@@ -55,4 +55,16 @@ describe('FakeClock', () => {
     expect(seen).toEqual([1, 2, 3]);
     expect(clock.nowMs()).toBe(3.5);
   });
+
+  it('moves on with each look at it when asked to, without running timers', () => {
+    const clock = new FakeClock(0n, 1_000n);
+    const seen: number[] = [];
+    clock.schedule(() => seen.push(clock.nowMs()), 0.002);
+    while (clock.nowMs() < 0.1);
+    expect(seen).toEqual([]);
+    clock.advanceNs(0n);
+    expect(seen).toEqual([0.101]);
+    clock.advanceMs(1);
+    expect(clock.nowMs()).toBeCloseTo(1.102, 9);
+  });
 });

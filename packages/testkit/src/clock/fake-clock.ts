@@ -6,22 +6,30 @@ interface Timer {
   readonly callback: () => void;
 }
 
-/** A clock that stands still until told to advance; timers run in the order of their due times. */
+/**
+ * A clock that stands still until told to advance; timers run in the order of their due times. Code that polls until
+ * time has passed needs `readNs`, or it polls for ever.
+ */
 export class FakeClock implements Clock {
   /** Sorted by due time; equal times in the order of scheduling. */
   private readonly timers: Timer[] = [];
   private now: bigint;
 
-  constructor(startNs = 0n) {
+  /** @param readNs - how far each look at the clock moves it on; timers that this makes due wait for the next advance. */
+  constructor(
+    startNs = 0n,
+    private readonly readNs = 0n,
+  ) {
     this.now = startNs;
   }
 
   nowNs(): bigint {
+    this.now += this.readNs;
     return this.now;
   }
 
   nowMs(): number {
-    return Number(this.now) / 1e6;
+    return Number(this.nowNs()) / 1e6;
   }
 
   /** Timers that wait. */
@@ -49,7 +57,7 @@ export class FakeClock implements Clock {
   advanceNs(durationNs: bigint): void {
     const until = this.now + durationNs;
     while (this.runNext(until));
-    this.now = until;
+    this.moveTo(until);
   }
 
   advanceMs(durationMs: number): void {
@@ -61,16 +69,21 @@ export class FakeClock implements Clock {
     const until = this.now + durationNs;
     do await turn();
     while (this.runNext(until));
-    this.now = until;
+    this.moveTo(until);
   }
 
   private runNext(untilNs: bigint): boolean {
     const timer = this.timers[0];
     if (timer === undefined || timer.dueNs > untilNs) return false;
     this.timers.shift();
-    this.now = timer.dueNs;
+    this.moveTo(timer.dueNs);
     timer.callback();
     return true;
+  }
+
+  /** Looks at the clock may have moved it further already. */
+  private moveTo(timeNs: bigint): void {
+    if (timeNs > this.now) this.now = timeNs;
   }
 
   private add(callback: () => void, delayNs: bigint): Cancellable {

@@ -9,7 +9,11 @@ const item = (rounds: number, x: number) => ({ rounds: Uint32Array.of(rounds), x
 
 describe('admission', () => {
   it('refuses with QUEUE_FULL beyond the limit and loses nothing that was admitted', async () => {
-    await using silo = await startSilo({ kernels: [spin], cpu: { workers: 1 }, broker: { queueLimit: 50, tenantQueueLimit: 30 } });
+    await using silo = await startSilo({
+      kernels: [spin],
+      cpu: { workers: 1 },
+      broker: { queueLimit: 50, tenantQueueLimit: 30 },
+    });
     const kernel = silo.bridge.getKernel(spin);
     const admitted: { handle: KernelHandle<{ y: Uint32Array }>; x: number }[] = [];
     const refused: unknown[] = [];
@@ -27,7 +31,11 @@ describe('admission', () => {
       expect(error.details.retryAfterNs).toBeGreaterThan(0n);
     }
     for (const { handle, x } of admitted) expect((await readAll(kernel, handle))[0]!.columns.y[0]).toBe(x + 1);
-    expect(silo.bridge.getInfo().devices[0]!.counters).toMatchObject({ submitted: admitted.length, completed: admitted.length, refused: refused.length });
+    expect(silo.bridge.getInfo().devices[0]!.counters).toMatchObject({
+      submitted: admitted.length,
+      completed: admitted.length,
+      refused: refused.length,
+    });
     await expect(kernel.submitBatch(item(1, 1))).resolves.toBeDefined();
   });
 
@@ -72,7 +80,10 @@ describe('admission', () => {
     await until(() => silo.bridge.getInfo().devices[0]!.counters.expired === 10, 'unread results expire');
     expect(silo.bridge.getInfo().devices[0]!.arena.usedBytes).toBe(0);
     for (const handle of handles) {
-      await expect(readAll(kernel, handle)).rejects.toMatchObject({ code: 'RESULT_EXPIRED', details: { retentionMs: 20 } });
+      await expect(readAll(kernel, handle)).rejects.toMatchObject({
+        code: 'RESULT_EXPIRED',
+        details: { retentionMs: 20 },
+      });
     }
   });
 
@@ -95,7 +106,8 @@ describe('admission', () => {
     const kernel = silo.bridge.getKernel(axpy);
     const x = new Float32Array(40_000);
     const handles = await Promise.all(Array.from({ length: 10 }, () => kernel.submitBatch({ a: 1, x, y: x })));
-    for (const handle of handles) expect((await readAll(kernel, handle)).reduce((n, b) => n + b.itemCount, 0)).toBe(40_000);
+    for (const handle of handles)
+      expect((await readAll(kernel, handle)).reduce((n, b) => n + b.itemCount, 0)).toBe(40_000);
     const huge = new Float32Array(400_000);
     await expect(kernel.submitBatch({ a: 1, x: huge, y: huge })).rejects.toMatchObject({ code: 'ARENA_EXHAUSTED' });
   });
@@ -108,6 +120,8 @@ describe('admission', () => {
     expect(await handle.result).toMatchObject({ fallback: true, deviceType: 'cpu', outcome: 'completed' });
     expect(silo.bridge.getInfo().devices[0]!.counters.fallbacks).toBe(1);
     expect(silo.warnings.join()).toContain('gpu');
-    await expect(kernel.submitBatch({ a: 1, x, y: x }, { preferredDevice: 'cuda:0' })).rejects.toMatchObject({ code: 'DEVICE_NOT_FOUND' });
+    await expect(kernel.submitBatch({ a: 1, x, y: x }, { preferredDevice: 'cuda:0' })).rejects.toMatchObject({
+      code: 'DEVICE_NOT_FOUND',
+    });
   });
 });

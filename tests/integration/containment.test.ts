@@ -12,7 +12,9 @@ describe('misbehaving kernels', () => {
     const one = Uint32Array.of(1);
     const offender = await kernel.submitBatch({ rounds: Uint32Array.of(FOREVER), x: one }, { tenant: 'offender' });
     const others = await Promise.all(
-      Array.from({ length: 300 }, (_, i) => kernel.submitBatch({ rounds: Uint32Array.of(1_000), x: Uint32Array.of(i) }, { tenant: `t${i % 3}` })),
+      Array.from({ length: 300 }, (_, i) =>
+        kernel.submitBatch({ rounds: Uint32Array.of(1_000), x: Uint32Array.of(i) }, { tenant: `t${i % 3}` }),
+      ),
     );
     const values = await Promise.all(others.map(async (handle) => (await readAll(kernel, handle))[0]!.columns.y[0]));
     expect(values).toEqual(others.map((_, i) => i + 1));
@@ -26,7 +28,8 @@ describe('misbehaving kernels', () => {
   it('finds the offender among coalesced jobs and completes its neighbours', async () => {
     await using silo = await startSilo({ kernels: [spin], cpu: { workers: 1 }, health: { slotBudgetMs: 150 } });
     const kernel = silo.bridge.getKernel(spin);
-    const submit = (rounds: number, x: number) => kernel.submitBatch({ rounds: Uint32Array.of(rounds), x: Uint32Array.of(x) });
+    const submit = (rounds: number, x: number) =>
+      kernel.submitBatch({ rounds: Uint32Array.of(rounds), x: Uint32Array.of(x) });
     for (let i = 0; i < 50; i++) await readAll(kernel, await submit(10, 1)); // its cost is known afterwards
     const handles = await Promise.all(Array.from({ length: 40 }, (_, i) => submit(i === 23 ? FOREVER : 10, i)));
     const results = await Promise.all(handles.map((handle) => handle.result));
@@ -50,13 +53,19 @@ describe('misbehaving kernels', () => {
   it('refuses a deadline that has passed', async () => {
     await using silo = await startSilo({ kernels: [spin] });
     const kernel = silo.bridge.getKernel(spin);
-    await expect(kernel.submitBatch({ rounds: Uint32Array.of(1), x: Uint32Array.of(1) }, { deadlineNs: 1n })).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    await expect(
+      kernel.submitBatch({ rounds: Uint32Array.of(1), x: Uint32Array.of(1) }, { deadlineNs: 1n }),
+    ).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
   });
 
   it('contains an index outside its list, reports it, and spares coalesced neighbours', async () => {
     await using silo = await startSilo({ kernels: [pick], cpu: { workers: 1 } });
     const kernel = silo.bridge.getKernel(pick);
-    const submit = (at: number) => kernel.submitBatch({ list: { offsets: Uint32Array.of(0, 3), columns: { v: Uint32Array.of(7, 8, 9) } }, at: Uint32Array.of(at) });
+    const submit = (at: number) =>
+      kernel.submitBatch({
+        list: { offsets: Uint32Array.of(0, 3), columns: { v: Uint32Array.of(7, 8, 9) } },
+        at: Uint32Array.of(at),
+      });
     const handles = await Promise.all(Array.from({ length: 60 }, (_, i) => submit(i === 31 ? 1_000_000_000 : i % 3)));
     for (const [i, handle] of handles.entries()) {
       const result = await handle.result;
@@ -80,7 +89,9 @@ describe('misbehaving kernels', () => {
     for (let round = 0; round < 4; round++) {
       const big = await kernel.submitBatch({ rounds, x });
       const grid = await counts.submitGrid({ x }, { globalSize: [n], sizes: { bins: 10 } });
-      const small = await Promise.all(Array.from({ length: 50 }, (_, i) => kernel.submitBatch({ rounds: Uint32Array.of(10), x: Uint32Array.of(i) })));
+      const small = await Promise.all(
+        Array.from({ length: 50 }, (_, i) => kernel.submitBatch({ rounds: Uint32Array.of(10), x: Uint32Array.of(i) })),
+      );
       await until(() => big.state === 'running', 'the batch runs');
       await crash(silo.device, round % 2);
       const seen: number[] = [];
@@ -91,7 +102,12 @@ describe('misbehaving kernels', () => {
       for (const [i, handle] of small.entries()) expect((await readAll(kernel, handle))[0]!.columns.y[0]).toBe(i + 1);
       await until(() => silo.bridge.getInfo().devices[0]!.health === 'healthy', 'the executor is back');
     }
-    expect(silo.bridge.getInfo().devices[0]!.counters).toMatchObject({ submitted: 4 * 52, completed: 4 * 52, failed: 0, deaths: 4 });
+    expect(silo.bridge.getInfo().devices[0]!.counters).toMatchObject({
+      submitted: 4 * 52,
+      completed: 4 * 52,
+      failed: 0,
+      deaths: 4,
+    });
   });
 
   it('gives the device up, with typed errors, when its executors keep dying', async () => {
@@ -105,6 +121,9 @@ describe('misbehaving kernels', () => {
     }
     expect((await waiting.result).error?.code).toMatch(/DEVICE_LOST/);
     expect((await stuck.result).outcome).toBe('failed');
-    await expect(kernel.submitBatch({ rounds: Uint32Array.of(1), x: Uint32Array.of(1) })).rejects.toMatchObject({ code: 'DEVICE_LOST', retry: 'another-device' });
+    await expect(kernel.submitBatch({ rounds: Uint32Array.of(1), x: Uint32Array.of(1) })).rejects.toMatchObject({
+      code: 'DEVICE_LOST',
+      retry: 'another-device',
+    });
   });
 });

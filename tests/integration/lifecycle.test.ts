@@ -12,11 +12,15 @@ describe('lifecycle', () => {
     const silo = await startSilo({ kernels: [spin] });
     const kernel = silo.bridge.getKernel(spin);
     const handles = await Promise.all(
-      Array.from({ length: 40 }, (_, i) => kernel.submitBatch({ rounds: Uint32Array.of(300_000), x: Uint32Array.of(i) })),
+      Array.from({ length: 40 }, (_, i) =>
+        kernel.submitBatch({ rounds: Uint32Array.of(300_000), x: Uint32Array.of(i) }),
+      ),
     );
     const stopping = silo.host.stop();
     await until(() => silo.bridge.getInfo().state !== 'started', 'the bridge drains');
-    await expect(kernel.submitBatch({ rounds: Uint32Array.of(1), x: Uint32Array.of(1) })).rejects.toMatchObject({ code: 'DRAINING' });
+    await expect(kernel.submitBatch({ rounds: Uint32Array.of(1), x: Uint32Array.of(1) })).rejects.toMatchObject({
+      code: 'DRAINING',
+    });
     await stopping;
     for (const [i, handle] of handles.entries()) expect((await readAll(kernel, handle))[0]!.columns.y[0]).toBe(i + 1);
     expect(silo.bridge.getInfo().state).toBe('stopped');
@@ -44,7 +48,9 @@ describe('lifecycle', () => {
 
   it('refuses absurd options before anything is bound', () => {
     const container = new Container();
-    expect(() => addGpuBridge(container, { cpu: { workers: -3 } })).toThrow(/options\.cpu\.workers must be an integer of 1\.\.64, got -3/);
+    expect(() => addGpuBridge(container, { cpu: { workers: -3 } })).toThrow(
+      /options\.cpu\.workers must be an integer of 1\.\.64, got -3/,
+    );
     expect(() => addGpuBridge(container, { brokr: {} } as never)).toThrow(/brokr/);
     expect(() => addGpuBridge(container, { kernels: [axpy, axpy] })).toThrow(/different names/);
     expect(container.isBound(Tokens.GpuBridge)).toBe(false);
@@ -60,7 +66,9 @@ describe('lifecycle', () => {
       expect(() => bridge.getKernel('nope')).toThrow(/KERNEL_NOT_FOUND.*axpy/);
       const kernel = bridge.getKernel(axpy);
       const x = Float32Array.of(1, 2);
-      await expect(kernel.submitBatch({ a: 1, x, y: Float64Array.of(1, 2) as never })).rejects.toThrow(/y must be a Float32Array, got Float64Array/);
+      await expect(kernel.submitBatch({ a: 1, x, y: Float64Array.of(1, 2) as never })).rejects.toThrow(
+        /y must be a Float32Array, got Float64Array/,
+      );
       await expect(kernel.submitBatch({ a: 1, x, y: Float32Array.of(1) })).rejects.toThrow(/as many items as x has, 2/);
       await expect(kernel.submitBatch({ a: 'one' as never, x, y: x })).rejects.toThrow(/a must be a number/);
       await expect(kernel.submitBatch({ a: 1, x, y: x, w: x } as never)).rejects.toThrow(/only a, x, y/);

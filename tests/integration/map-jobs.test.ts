@@ -19,7 +19,13 @@ describe('jobs through the whole path', () => {
         next += itemCount;
       }
       expect(next).toBe(n);
-      expect(await handle.result).toMatchObject({ outcome: 'completed', itemCount: n, deviceId: 'cpu:0', executionMode: 'leased', attempts: 1 });
+      expect(await handle.result).toMatchObject({
+        outcome: 'completed',
+        itemCount: n,
+        deviceId: 'cpu:0',
+        executionMode: 'leased',
+        attempts: 1,
+      });
     }
   });
 
@@ -38,13 +44,26 @@ describe('jobs through the whole path', () => {
     const lists = silo.bridge.getKernel(unfold);
     const jobs = Array.from({ length: 900 }, async (_, j) => {
       if (j < 300) {
-        const batches = await readAll(lists, await lists.submitBatch({ list: { offsets: Uint32Array.of(0, j % 4, (j % 4) + 1), columns: { value: Uint32Array.of(j, j + 1, j + 2, j + 3) } } }));
+        const batches = await readAll(
+          lists,
+          await lists.submitBatch({
+            list: {
+              offsets: Uint32Array.of(0, j % 4, (j % 4) + 1),
+              columns: { value: Uint32Array.of(j, j + 1, j + 2, j + 3) },
+            },
+          }),
+        );
         const [{ columns }] = batches as [(typeof batches)[0]];
-        const items = [0, 1].map((i) => [...columns.out.columns.slice(columns.out.start(i), columns.out.start(i) + columns.out.counts[i]!)]);
+        const items = [0, 1].map((i) => [
+          ...columns.out.columns.slice(columns.out.start(i), columns.out.start(i) + columns.out.counts[i]!),
+        ]);
         const list = [j, j + 1, j + 2].slice(0, j % 4);
         expect(items).toEqual([list.reverse().flatMap((v) => [v, v]), [j + (j % 4), j + (j % 4)]]);
       } else {
-        const batches = await readAll(kernel, await kernel.submitBatch({ a: j < 600 ? 0 : 1, x: Float32Array.of(j, -j), y: Float32Array.of(1, 2) }));
+        const batches = await readAll(
+          kernel,
+          await kernel.submitBatch({ a: j < 600 ? 0 : 1, x: Float32Array.of(j, -j), y: Float32Array.of(1, 2) }),
+        );
         expect(batches.map(({ columns }) => [...columns.z])).toEqual([j < 600 ? [1, 2] : [j + 1, 2 - j]]);
       }
     });

@@ -1,16 +1,24 @@
 import { atomic, f32, gridKernel, input, mapKernel, output, ragged, struct, u32, uniform } from '@gpu-bridge/kernels';
 
 /** z = a·x + y. */
-export const axpy = mapKernel('axpy', { params: { a: uniform(f32), x: input(f32), y: input(f32), z: output(f32) } }, (k, { a, x, y, z }) => {
-  z.value = a * x + y;
-});
+export const axpy = mapKernel(
+  'axpy',
+  { params: { a: uniform(f32), x: input(f32), y: input(f32), z: output(f32) } },
+  (k, { a, x, y, z }) => {
+    z.value = a * x + y;
+  },
+);
 
 /** Works `rounds` times on each item and returns its input plus one; 0xffffffff never ends. */
-export const spin = mapKernel('spin', { params: { rounds: input(u32), x: input(u32), y: output(u32) } }, (k, { rounds, x, y }) => {
-  let h = x;
-  for (let i = k.u32(0); i < rounds || rounds === 0xffffffff; i++) h = h * 1664525 + 1013904223;
-  y.value = k.select(h === 0xffffffff && rounds === 1, k.u32(0), x + 1);
-});
+export const spin = mapKernel(
+  'spin',
+  { params: { rounds: input(u32), x: input(u32), y: output(u32) } },
+  (k, { rounds, x, y }) => {
+    let h = x;
+    for (let i = k.u32(0); i < rounds || rounds === 0xffffffff; i++) h = h * 1664525 + 1013904223;
+    y.value = k.select(h === 0xffffffff && rounds === 1, k.u32(0), x + 1);
+  },
+);
 
 /** Reads `at` of its list, wherever that is. */
 export const pick = mapKernel(

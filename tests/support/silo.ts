@@ -1,6 +1,15 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Tokens, resolveOptions } from '@gpu-bridge/abstractions';
-import type { ColumnBatch, ComputeBackend, ComputeDevice, GpuBridge, GpuBridgeOptions, GpuKernel, KernelHandle, Logger } from '@gpu-bridge/abstractions';
+import type {
+  ColumnBatch,
+  ComputeBackend,
+  ComputeDevice,
+  GpuBridge,
+  GpuBridgeOptions,
+  GpuKernel,
+  KernelHandle,
+  Logger,
+} from '@gpu-bridge/abstractions';
 import { CpuBackend } from '@gpu-bridge/compute-cpu';
 import { addGpuBridge } from '@gpu-bridge/hosting';
 import type { GpuBridgeHost } from '@gpu-bridge/hosting';
@@ -22,7 +31,7 @@ export async function startSilo(options: GpuBridgeOptions = {}): Promise<TestSil
   const log = (message: string): void => void warnings.push(message);
   const logger: Logger = { debug: () => undefined, info: () => undefined, warn: log, error: log };
   const host = addGpuBridge(container, { ...options, cpu: false });
-  (await container.rebind(Tokens.Logger)).toConstantValue(logger);
+  container.rebindSync<Logger>(Tokens.Logger).toConstantValue(logger);
   const { cpu } = resolveOptions({ cpu: { workers: 2, arenaMiB: 64, ...options.cpu } });
   if (cpu === false) throw new Error('the tests need the CPU device');
   const backend = new ObservedBackend(new CpuBackend(cpu));

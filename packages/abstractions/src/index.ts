@@ -32,7 +32,14 @@ export type {
   ReadonlyDeviceArray,
   TypedConstant,
 } from './kernels/authoring.js';
-export type { GridBody, HelperBody, HelperDefinition, KernelDefinition, KernelOptions, MapBody } from './kernels/definition.js';
+export type {
+  GridBody,
+  HelperBody,
+  HelperDefinition,
+  KernelDefinition,
+  KernelOptions,
+  MapBody,
+} from './kernels/definition.js';
 export type {
   ArgumentLayout,
   ArgumentSlot,
@@ -45,13 +52,25 @@ export type {
   KernelRequirement,
   KernelTarget,
 } from './kernels/descriptor.js';
-export { ARGUMENT_HEADER_BYTES, ARGUMENT_SLOT_BYTES, SCRATCH_ALIGN_BYTES, argumentLayout } from './kernels/argument-layout.js';
+export {
+  ARGUMENT_HEADER_BYTES,
+  ARGUMENT_SLOT_BYTES,
+  SCRATCH_ALIGN_BYTES,
+  argumentLayout,
+} from './kernels/argument-layout.js';
 export { RETRY_ADVICE } from './errors/error-codes.js';
 export type { ErrorCode, ErrorDetails, KernelDiagnostic, RetryAdvice } from './errors/error-codes.js';
 export { GpuBridgeError } from './errors/gpu-bridge-error.js';
 export { InvariantViolation, invariant } from './errors/invariant.js';
 export type { ColumnBatch, OutputColumn, RaggedOutput } from './columns/column-batch.js';
-export type { ColumnInput, ElementInput, KernelInputs, KernelOutputs, RaggedInput, SplitColumn } from './columns/column-input.js';
+export type {
+  ColumnInput,
+  ElementInput,
+  KernelInputs,
+  KernelOutputs,
+  RaggedInput,
+  SplitColumn,
+} from './columns/column-input.js';
 export { WideColumn, checkWide, fillWide } from './columns/wide-column.js';
 export { DEVICE_TYPES, EXECUTION_MODES, PRIORITIES, checkHints } from './bridge/execution-hints.js';
 export type { DeviceType, ExecutionMode, GpuExecutionHints, Priority } from './bridge/execution-hints.js';

@@ -20,7 +20,11 @@ export class CpuBackend implements ComputeBackend {
     const description = this.describe();
     if (deviceId !== description.id) {
       return Promise.reject(
-        new GpuBridgeError('DEVICE_NOT_FOUND', { wanted: deviceId, known: [description.id] }, `the cpu backend has ${description.id} only, not ${deviceId}`),
+        new GpuBridgeError(
+          'DEVICE_NOT_FOUND',
+          { wanted: deviceId, known: [description.id] },
+          `the cpu backend has ${description.id} only, not ${deviceId}`,
+        ),
       );
     }
     return CpuDevice.open(description, this.options.spinPolls);

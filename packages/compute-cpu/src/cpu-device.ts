@@ -40,6 +40,7 @@ export class CpuDevice implements ComputeDevice {
             ringOffset: group * ringSizeBytes(RING_CAPACITY),
             ringCapacity: RING_CAPACITY,
             arenaOffset: this.arenaOffset,
+            arenaEnd: this.arenaOffset + this.arenaBytes,
             spinPolls,
           },
           this.workers,

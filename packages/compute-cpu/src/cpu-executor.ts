@@ -12,6 +12,7 @@ export interface CpuExecutorSetting {
   readonly ringOffset: number;
   readonly ringCapacity: number;
   readonly arenaOffset: number;
+  readonly arenaEnd: number;
   readonly spinPolls: number;
 }
 
@@ -40,7 +41,8 @@ export class CpuExecutor implements Executor {
     const { worker, warm } = this.workers.take();
     this.worker = worker;
     const polling = new Promise<void>((resolve, reject) => {
-      const gone = (code: number): void => reject(new Error(`the worker thread ended with code ${code} while starting`));
+      const gone = (code: number): void =>
+        reject(new Error(`the worker thread ended with code ${code} while starting`));
       worker.once('exit', gone);
       worker.on('message', (report: WorkerReport) => {
         if (report !== 'polling') return;
@@ -113,7 +115,8 @@ export class CpuExecutor implements Executor {
   }
 
   private startMessage(): StartMessage {
-    const { memory, ringOffset, ringCapacity, arenaOffset, spinPolls } = this.setting;
-    return { kind: 'start', memory, ringOffset, ringCapacity, arenaOffset, spinPolls, kernels: [...this.kernels] };
+    const { memory, ringOffset, ringCapacity, arenaOffset, arenaEnd, spinPolls } = this.setting;
+    const kernels = [...this.kernels];
+    return { kind: 'start', memory, ringOffset, ringCapacity, arenaOffset, arenaEnd, spinPolls, kernels };
   }
 }

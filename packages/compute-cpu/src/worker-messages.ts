@@ -5,6 +5,7 @@ export interface StartMessage {
   readonly ringOffset: number;
   readonly ringCapacity: number;
   readonly arenaOffset: number;
+  readonly arenaEnd: number;
   readonly spinPolls: number;
   readonly kernels: readonly KernelMessage[];
 }

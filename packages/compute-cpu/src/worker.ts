@@ -23,7 +23,7 @@ class CpuWorker {
     this.ring = new ExecutorEnd(new RingMemory(buffer, start.ringOffset, start.ringCapacity));
     this.ring.memory.checkHeader();
     this.generation = this.ring.memory.generation;
-    for (const kernel of start.kernels) this.instantiate(kernel);
+    for (const kernel of start.kernels) this.tryInstantiate(kernel);
   }
 
   run(): void {
@@ -44,7 +44,8 @@ class CpuWorker {
       return;
     }
     const block = entry.paramsLow;
-    if (entry.paramsHigh !== 0 || block < this.start.arenaOffset || block % 16 !== 0) {
+    const { arenaOffset, arenaEnd } = this.start;
+    if (entry.paramsHigh !== 0 || block < arenaOffset || block >= arenaEnd || block % 16 !== 0) {
       completion.status = Status.BAD_ARGUMENT_BLOCK;
       return;
     }
@@ -61,22 +62,25 @@ class CpuWorker {
   /** Modules were posted before the entry that names them was submitted, so they wait in the port. */
   private loadKernel(kernelNumber: number): Status {
     while (!this.kernels.has(kernelNumber)) {
-      const received = receiveMessageOnPort(this.port) as { message: KernelMessage } | undefined;
+      const received = receiveMessageOnPort(this.port);
       if (received === undefined) return Status.LOAD_FAILED;
-      try {
-        this.instantiate(received.message);
-      } catch {
-        return Status.LOAD_FAILED;
-      }
+      const loaded = this.tryInstantiate(received.message);
+      if (!loaded && received.message.kernelNumber === kernelNumber) return Status.LOAD_FAILED;
     }
     return Status.OK;
   }
 
-  private instantiate({ kernelNumber, module }: KernelMessage): void {
-    const instance = new WebAssembly.Instance(module, { env: { memory: this.start.memory } });
-    const { run } = instance.exports;
-    if (typeof run !== 'function') throw new TypeError('the kernel module exports no run');
+  /** A module that cannot be instantiated stays unknown: running it answers so, and the other kernels still run. */
+  private tryInstantiate({ kernelNumber, module }: KernelMessage): boolean {
+    let run: unknown;
+    try {
+      run = new WebAssembly.Instance(module, { env: { memory: this.start.memory } }).exports['run'];
+    } catch {
+      return false;
+    }
+    if (typeof run !== 'function') return false;
     this.kernels.set(kernelNumber, run as KernelEntry);
+    return true;
   }
 }
 

@@ -1,6 +1,7 @@
 import { Tokens, resolveOptions } from '@gpu-bridge/abstractions';
-import type { GpuBridgeOptions } from '@gpu-bridge/abstractions';
+import type { GpuBridgeOptions, LifecycleParticipant } from '@gpu-bridge/abstractions';
 import { cpuBackendModule } from '@gpu-bridge/compute-cpu';
+import { grainsModule } from '@gpu-bridge/grains';
 import { createKernelCompiler } from '@gpu-bridge/kernels';
 import { runtimeModule } from '@gpu-bridge/runtime';
 import { siloModule } from '@gpu-bridge/silo';
@@ -23,8 +24,11 @@ import { GpuBridgeHost } from './gpu-bridge-host.js';
 export function addGpuBridge(container: Container, options: GpuBridgeOptions = {}): GpuBridgeHost {
   const resolved = resolveOptions(options);
   container.bind(Tokens.Options).toConstantValue(resolved);
-  container.bind(Tokens.KernelCompiler).toDynamicValue(() => createKernelCompiler()).inSingletonScope();
-  container.load(runtimeModule, siloModule());
+  container
+    .bind(Tokens.KernelCompiler)
+    .toDynamicValue(() => createKernelCompiler())
+    .inSingletonScope();
+  container.load(runtimeModule, siloModule(), grainsModule);
   if (resolved.cpu !== false) container.load(cpuBackendModule);
-  return new GpuBridgeHost(() => container.getAllAsync(Tokens.LifecycleParticipant) as never);
+  return new GpuBridgeHost(() => container.getAllAsync<LifecycleParticipant>(Tokens.LifecycleParticipant));
 }

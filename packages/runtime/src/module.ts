@@ -13,22 +13,42 @@ const Catalog = Symbol.for('@gpu-bridge/runtime/KernelCatalog');
 
 /** Binds the runtime. Needs `Tokens.Options`, `Tokens.KernelCompiler` and at least one `Tokens.ComputeBackend`. */
 export const runtimeModule = new ContainerModule(({ bind }) => {
-  bind(Tokens.Clock).toDynamicValue(() => new SystemClock()).inSingletonScope();
-  bind(Tokens.Logger).toDynamicValue(() => new ConsoleLogger()).inSingletonScope();
+  bind(Tokens.Clock)
+    .toDynamicValue(() => new SystemClock())
+    .inSingletonScope();
+  bind(Tokens.Logger)
+    .toDynamicValue(() => new ConsoleLogger())
+    .inSingletonScope();
   bind(Catalog)
     .toResolvedValue((compiler: KernelCompiler) => new KernelCatalog(compiler), [Tokens.KernelCompiler])
     .inSingletonScope();
   bind(HostFeature)
     .toResolvedValue(
-      (backends: ComputeBackend[], catalog: KernelCatalog, options: ResolvedGpuBridgeOptions, clock: Clock, logger: Logger) =>
-        new GpuHostFeature(backends, catalog, options, clock, logger),
-      [{ isMultiple: true, serviceIdentifier: Tokens.ComputeBackend }, Catalog, Tokens.Options, Tokens.Clock, Tokens.Logger],
+      (
+        backends: ComputeBackend[],
+        catalog: KernelCatalog,
+        options: ResolvedGpuBridgeOptions,
+        clock: Clock,
+        logger: Logger,
+      ) => new GpuHostFeature(backends, catalog, options, clock, logger),
+      [
+        { isMultiple: true, serviceIdentifier: Tokens.ComputeBackend },
+        Catalog,
+        Tokens.Options,
+        Tokens.Clock,
+        Tokens.Logger,
+      ],
     )
     .inSingletonScope();
   bind(Tokens.GpuBridge)
     .toResolvedValue(
-      (feature: GpuHostFeature, catalog: KernelCatalog, options: ResolvedGpuBridgeOptions, clock: Clock, logger: Logger) =>
-        new LocalGpuBridge(feature, catalog, options, clock, logger),
+      (
+        feature: GpuHostFeature,
+        catalog: KernelCatalog,
+        options: ResolvedGpuBridgeOptions,
+        clock: Clock,
+        logger: Logger,
+      ) => new LocalGpuBridge(feature, catalog, options, clock, logger),
       [HostFeature, Catalog, Tokens.Options, Tokens.Clock, Tokens.Logger],
     )
     .inSingletonScope();

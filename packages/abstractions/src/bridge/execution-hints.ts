@@ -45,9 +45,11 @@ const FIELDS = new Set<string>([
 
 /** @throws GpuBridgeError `INVALID_ARGUMENT` naming the field, the value and what was allowed. */
 export function checkHints(hints: GpuExecutionHints): void {
-  if (typeof hints !== 'object' || hints === null || Array.isArray(hints)) throw GpuBridgeError.invalidArgument('hints', hints, 'an object');
+  if (typeof hints !== 'object' || hints === null || Array.isArray(hints))
+    throw GpuBridgeError.invalidArgument('hints', hints, 'an object');
   for (const field in hints) {
-    if (!FIELDS.has(field)) throw GpuBridgeError.invalidArgument(`hints.${field}`, field, `one of ${[...FIELDS].join(', ')}`);
+    if (!FIELDS.has(field))
+      throw GpuBridgeError.invalidArgument(`hints.${field}`, field, `one of ${[...FIELDS].join(', ')}`);
   }
   const { preferredDevice, deviceType, priority, maxMicroBatch, executionMode, deadlineNs, tenant, epoch } = hints;
   oneOf('deviceType', deviceType, DEVICE_TYPES);
@@ -56,7 +58,10 @@ export function checkHints(hints: GpuExecutionHints): void {
   text('preferredDevice', preferredDevice);
   text('tenant', tenant);
   text('epoch', epoch);
-  if (maxMicroBatch !== undefined && !(Number.isInteger(maxMicroBatch) && maxMicroBatch >= 1 && maxMicroBatch <= 2 ** 24)) {
+  if (
+    maxMicroBatch !== undefined &&
+    !(Number.isInteger(maxMicroBatch) && maxMicroBatch >= 1 && maxMicroBatch <= 2 ** 24)
+  ) {
     throw GpuBridgeError.invalidArgument('hints.maxMicroBatch', maxMicroBatch, 'an integer of 1..2^24');
   }
   if (deadlineNs !== undefined && !(typeof deadlineNs === 'bigint' && deadlineNs >= 0n && deadlineNs < 2n ** 64n)) {

@@ -67,7 +67,12 @@ export interface GpuKernel<TIn, TOut> {
   submitBatch(items: TIn, hints?: GpuExecutionHints, signal?: AbortSignal): Promise<KernelHandle<TOut>>;
 
   /** Queues one launch of a grid kernel; otherwise as `submitBatch`. */
-  submitGrid(args: TIn, launch: GridLaunch, hints?: GpuExecutionHints, signal?: AbortSignal): Promise<KernelHandle<TOut>>;
+  submitGrid(
+    args: TIn,
+    launch: GridLaunch,
+    hints?: GpuExecutionHints,
+    signal?: AbortSignal,
+  ): Promise<KernelHandle<TOut>>;
 
   /**
    * The job's results as column batches in item order, each as soon as it and all before it are done. Can be read
@@ -77,7 +82,10 @@ export interface GpuKernel<TIn, TOut> {
    *   valid until the iteration takes the next batch or ends.
    * @throws GpuBridgeError the job's error when it failed or was cancelled; `RESULT_EXPIRED`, `RESULT_CONSUMED`.
    */
-  readResults(handle: KernelHandle<TOut>, options?: { readonly mode?: 'copy' | 'borrow' }): AsyncIterable<ColumnBatch<TOut>>;
+  readResults(
+    handle: KernelHandle<TOut>,
+    options?: { readonly mode?: 'copy' | 'borrow' },
+  ): AsyncIterable<ColumnBatch<TOut>>;
 }
 
 export interface GridLaunch {
@@ -154,7 +162,13 @@ export interface DeviceInfo {
   readonly arena: { readonly capacityBytes: number; readonly usedBytes: number };
   readonly counters: DeviceCounters;
   /** Distribution over completed jobs of submission to end, µs; the 3 significant digits of an HDR histogram. */
-  readonly latencyUs: { readonly count: number; readonly p50: number; readonly p95: number; readonly p99: number; readonly max: number };
+  readonly latencyUs: {
+    readonly count: number;
+    readonly p50: number;
+    readonly p95: number;
+    readonly p99: number;
+    readonly max: number;
+  };
 }
 
 export interface DeviceCounters {

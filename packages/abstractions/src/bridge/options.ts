@@ -75,7 +75,8 @@ export function resolveOptions(options: GpuBridgeOptions = {}): ResolvedGpuBridg
     if (kernel?.kind !== 'map' && kernel?.kind !== 'grid') {
       throw GpuBridgeError.invalidArgument('options.kernels', kernel, 'kernels made by mapKernel or gridKernel');
     }
-    if (names.has(kernel.name)) throw GpuBridgeError.invalidArgument('options.kernels', kernel.name, 'kernels of different names');
+    if (names.has(kernel.name))
+      throw GpuBridgeError.invalidArgument('options.kernels', kernel.name, 'kernels of different names');
     names.add(kernel.name);
   }
   return {
@@ -96,7 +97,13 @@ function resolveCpu(cpu: CpuDeviceOptions): ResolvedCpuDeviceOptions {
 }
 
 function resolveBroker(broker: BrokerOptions): ResolvedBrokerOptions {
-  known('options.broker', broker, ['queueLimit', 'tenantQueueLimit', 'tenantWeights', 'slotsInFlight', 'resultRetentionMs']);
+  known('options.broker', broker, [
+    'queueLimit',
+    'tenantQueueLimit',
+    'tenantWeights',
+    'slotsInFlight',
+    'resultRetentionMs',
+  ]);
   const tenantWeights = broker.tenantWeights ?? {};
   plainObject('options.broker.tenantWeights', tenantWeights);
   for (const [tenant, weight] of Object.entries(tenantWeights)) {
@@ -126,7 +133,8 @@ function resolveHealth(health: HealthOptions): ResolvedHealthOptions {
 function known(field: string, value: object, allowed: readonly string[]): void {
   plainObject(field, value);
   for (const key of Object.keys(value)) {
-    if (!allowed.includes(key)) throw GpuBridgeError.invalidArgument(`${field}.${key}`, key, `one of ${allowed.join(', ')}`);
+    if (!allowed.includes(key))
+      throw GpuBridgeError.invalidArgument(`${field}.${key}`, key, `one of ${allowed.join(', ')}`);
   }
 }
 

@@ -1,5 +1,13 @@
 import type { DType, ScalarType, StorageOf } from '../kernels/dtype.js';
-import type { AtomicParam, InoutParam, InputParam, KernelParam, KernelParams, OutputParam, UniformParam } from '../kernels/params.js';
+import type {
+  AtomicParam,
+  InoutParam,
+  InputParam,
+  KernelParam,
+  KernelParams,
+  OutputParam,
+  UniformParam,
+} from '../kernels/params.js';
 import type { ElementType, RaggedType, StructType } from '../kernels/schema.js';
 import type { OutputColumn, RaggedOutput } from './column-batch.js';
 

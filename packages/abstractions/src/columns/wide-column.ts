@@ -44,7 +44,8 @@ export class WideColumn {
 
   bigintAt(index: number): bigint {
     const value = this.array[index];
-    if (value === undefined) throw GpuBridgeError.invalidArgument('index', index, `an element of 0..${this.array.length - 1}`);
+    if (value === undefined)
+      throw GpuBridgeError.invalidArgument('index', index, `an element of 0..${this.array.length - 1}`);
     return value;
   }
 }
@@ -80,5 +81,9 @@ export function checkWide(source: Float64Array, dtype: 'i64' | 'u64'): void {
 
 function notSafe(element: number, value: number, dtype: 'i64' | 'u64'): GpuBridgeError<'NOT_SAFE_INTEGER'> {
   const range = dtype === 'i64' ? 'an integer within ±(2^53 - 1)' : 'an integer of 0..2^53 - 1';
-  return new GpuBridgeError('NOT_SAFE_INTEGER', { element, value, dtype }, `element ${element} is ${value}, expected ${range}`);
+  return new GpuBridgeError(
+    'NOT_SAFE_INTEGER',
+    { element, value, dtype },
+    `element ${element} is ${value}, expected ${range}`,
+  );
 }

@@ -17,10 +17,17 @@ export function argumentLayout(params: KernelParams): ArgumentLayout {
 
 function slotsOf(param: string, declaration: KernelParam): ArgumentSlot[] {
   const { type } = declaration;
-  if (declaration.role === 'uniform') return [{ param, part: 'uniform', column: 'value', dtype: declaration.type.dtype }];
-  if (declaration.role === 'scratch') return [{ param, part: 'scratch', column: 'value', dtype: declaration.type.dtype }];
+  if (declaration.role === 'uniform')
+    return [{ param, part: 'uniform', column: 'value', dtype: declaration.type.dtype }];
+  if (declaration.role === 'scratch')
+    return [{ param, part: 'scratch', column: 'value', dtype: declaration.type.dtype }];
   const element = type.kind === 'ragged' ? type.element : type;
-  const columns = columnsOf(element).map((c): ArgumentSlot => ({ param, part: 'column', column: c.name, dtype: c.dtype }));
+  const columns = columnsOf(element).map((c): ArgumentSlot => ({
+    param,
+    part: 'column',
+    column: c.name,
+    dtype: c.dtype,
+  }));
   if (type.kind !== 'ragged') return columns;
   const part = declaration.role === 'input' ? 'offsets' : 'counts';
   return [{ param, part, column: 'value', dtype: 'u32' }, ...columns];

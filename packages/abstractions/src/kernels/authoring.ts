@@ -40,7 +40,9 @@ type Value<T> = T extends ScalarType<infer D> ? ValueOf[D] : never;
 type Fields<T> = T extends StructType<infer F> ? F : never;
 type ReadColumns<T extends StructType> = { readonly [K in keyof Fields<T>]: ReadonlyDeviceArray<Value<Fields<T>[K]>> };
 type WriteColumns<T extends StructType> = { readonly [K in keyof Fields<T>]: DeviceArray<Value<Fields<T>[K]>> };
-type Row<T extends ElementType> = T extends StructType ? { readonly [K in keyof Fields<T>]: Value<Fields<T>[K]> } : Value<T>;
+type Row<T extends ElementType> = T extends StructType
+  ? { readonly [K in keyof Fields<T>]: Value<Fields<T>[K]> }
+  : Value<T>;
 type MutableRow<T extends StructType> = { -readonly [K in keyof Fields<T>]: Value<Fields<T>[K]> };
 
 /** An item's list in a ragged input: `lines.length`, `lines.amount[j]`; of bare scalars: `values[j]`. */
@@ -144,8 +146,10 @@ export interface KernelContext<C extends KernelConstants = KernelConstants, U ex
 }
 
 /** Context of a map kernel. */
-export interface MapContext<C extends KernelConstants = KernelConstants, U extends HelperUses = HelperUses>
-  extends KernelContext<C, U> {
+export interface MapContext<
+  C extends KernelConstants = KernelConstants,
+  U extends HelperUses = HelperUses,
+> extends KernelContext<C, U> {
   /** Index of the item within the submitted batch; independent of chunking and coalescing. */
   readonly item: u32;
 }
@@ -157,8 +161,10 @@ export interface Ids {
 }
 
 /** Context of a grid kernel. The body runs once per id; ids beyond the submitted global size never run. */
-export interface GridContext<C extends KernelConstants = KernelConstants, U extends HelperUses = HelperUses>
-  extends KernelContext<C, U> {
+export interface GridContext<
+  C extends KernelConstants = KernelConstants,
+  U extends HelperUses = HelperUses,
+> extends KernelContext<C, U> {
   readonly global: Ids;
   readonly globalSize: Ids;
   /** Each returns the element's value before the operation. Relaxed order; integers wrap. */

@@ -49,7 +49,11 @@ export function struct<const F extends StructFields>(fields: F): StructType<F> {
   }
   for (const name of names) {
     if (RESERVED_FIELDS.has(name) || !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
-      throw GpuBridgeError.invalidArgument('fields', name, `an identifier other than ${[...RESERVED_FIELDS].join(', ')}`);
+      throw GpuBridgeError.invalidArgument(
+        'fields',
+        name,
+        `an identifier other than ${[...RESERVED_FIELDS].join(', ')}`,
+      );
     }
     if (fields[name]?.kind !== 'scalar') {
       throw GpuBridgeError.invalidArgument(`fields.${name}`, fields[name], 'a scalar type such as f32');
@@ -72,7 +76,10 @@ export function ragged(element: ElementType, bound?: { max: Extent; per?: string
 }
 
 export function checkExtent(field: string, extent: Extent): void {
-  const ok = Array.isArray(extent) && extent.length === 2 && extent.every((n: number) => Number.isInteger(n) && n >= 0 && n < 2 ** 20);
+  const ok =
+    Array.isArray(extent) &&
+    extent.length === 2 &&
+    extent.every((n: number) => Number.isInteger(n) && n >= 0 && n < 2 ** 20);
   if (!ok) throw GpuBridgeError.invalidArgument(field, extent, '[a, b] with integers 0 <= a, b < 2^20');
 }
 

@@ -78,7 +78,11 @@ export class ArenaResidents {
   private dispose(resident: Resident): void {
     if (!this.residents.has(resident)) return;
     if (resident.readers > 0) {
-      throw GpuBridgeError.invalidArgument('allocation', `read by ${resident.readers} running batches`, 'one that no job reads any more');
+      throw GpuBridgeError.invalidArgument(
+        'allocation',
+        `read by ${resident.readers} running batches`,
+        'one that no job reads any more',
+      );
     }
     this.residents.delete(resident);
     this.arena.free(resident.block);

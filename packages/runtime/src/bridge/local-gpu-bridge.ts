@@ -75,11 +75,16 @@ export class LocalGpuBridge implements GpuBridge {
     const broker = this.brokers.find((b) => options.device === undefined || b.description.id === options.device);
     if (broker === undefined) {
       const known = this.brokers.map((b) => b.description.id);
-      throw new GpuBridgeError('DEVICE_NOT_FOUND', { wanted: options.device ?? 'any device', known }, `no device ${options.device ?? ''} is open`);
+      throw new GpuBridgeError(
+        'DEVICE_NOT_FOUND',
+        { wanted: options.device ?? 'any device', known },
+        `no device ${options.device ?? ''} is open`,
+      );
     }
     const { items, elements } = typeof count === 'number' ? { items: count, elements: count } : count;
     for (const [field, n] of Object.entries({ items, elements })) {
-      if (!Number.isInteger(n) || n < 0 || n >= 2 ** 31) throw GpuBridgeError.invalidArgument(`count.${field}`, n, 'an integer of 0..2^31 - 1');
+      if (!Number.isInteger(n) || n < 0 || n >= 2 ** 31)
+        throw GpuBridgeError.invalidArgument(`count.${field}`, n, 'an integer of 0..2^31 - 1');
     }
     return allocateColumns(broker, type, items, elements) as Allocation<T>;
   }
@@ -101,8 +106,14 @@ export class LocalGpuBridge implements GpuBridge {
   }
 
   private refuseUnlessStarted(): void {
-    if (this.state === 'created') throw new GpuBridgeError('DRAINING', { what: 'the bridge' }, 'the bridge has not started; await host.start() first');
-    if (this.state === 'stopped') throw new GpuBridgeError('DRAINING', { what: 'the bridge' }, 'the bridge has stopped');
+    if (this.state === 'created')
+      throw new GpuBridgeError(
+        'DRAINING',
+        { what: 'the bridge' },
+        'the bridge has not started; await host.start() first',
+      );
+    if (this.state === 'stopped')
+      throw new GpuBridgeError('DRAINING', { what: 'the bridge' }, 'the bridge has stopped');
   }
 }
 
@@ -118,7 +129,12 @@ function describeDevice(broker: DeviceBroker): DeviceInfo {
   };
 }
 
-function allocateColumns(broker: DeviceBroker, type: ElementType | RaggedType, items: number, elements: number): Allocation<unknown> {
+function allocateColumns(
+  broker: DeviceBroker,
+  type: ElementType | RaggedType,
+  items: number,
+  elements: number,
+): Allocation<unknown> {
   const element = type.kind === 'ragged' ? type.element : type;
   const columns = columnsOf(element);
   let bytes = type.kind === 'ragged' ? roundUp((items + 1) * 4) : 0;
@@ -127,7 +143,9 @@ function allocateColumns(broker: DeviceBroker, type: ElementType | RaggedType, i
     bytes = roundUp(bytes + elements * sizeOf(dtype));
     return start;
   });
-  return broker.residents.allocate(bytes, (offset) => viewsOf(broker.memory, type, columns, starts, offset, items, elements));
+  return broker.residents.allocate(bytes, (offset) =>
+    viewsOf(broker.memory, type, columns, starts, offset, items, elements),
+  );
 }
 
 function viewsOf(

@@ -1,5 +1,13 @@
 import { GpuBridgeError, checkHints } from '@gpu-bridge/abstractions';
-import type { ColumnBatch, GpuExecutionHints, GpuKernel, GridLaunch, KernelDescriptor, KernelHandle, KernelId } from '@gpu-bridge/abstractions';
+import type {
+  ColumnBatch,
+  GpuExecutionHints,
+  GpuKernel,
+  GridLaunch,
+  KernelDescriptor,
+  KernelHandle,
+  KernelId,
+} from '@gpu-bridge/abstractions';
 import { bindGridInputs, bindMapInputs } from '../columns/bound-inputs.js';
 import type { BoundInputs } from '../columns/bound-inputs.js';
 import type { KernelShape } from '../columns/kernel-shape.js';
@@ -24,28 +32,51 @@ export class LocalKernel implements GpuKernel<Columns, Columns> {
     this.id = descriptor.id;
   }
 
-  submitBatch(items: Columns, hints: GpuExecutionHints = NO_HINTS, signal?: AbortSignal): Promise<KernelHandle<Columns>> {
-    if (this.descriptor.kind !== 'map') return Promise.reject(this.wrongKind('submitBatch', 'a map kernel; use submitGrid'));
+  submitBatch(
+    items: Columns,
+    hints: GpuExecutionHints = NO_HINTS,
+    signal?: AbortSignal,
+  ): Promise<KernelHandle<Columns>> {
+    if (this.descriptor.kind !== 'map')
+      return Promise.reject(this.wrongKind('submitBatch', 'a map kernel; use submitGrid'));
     return this.submit((shape) => bindMapInputs(shape, items), hints, signal);
   }
 
-  submitGrid(args: Columns, launch: GridLaunch, hints: GpuExecutionHints = NO_HINTS, signal?: AbortSignal): Promise<KernelHandle<Columns>> {
-    if (this.descriptor.kind !== 'grid') return Promise.reject(this.wrongKind('submitGrid', 'a grid kernel; use submitBatch'));
+  submitGrid(
+    args: Columns,
+    launch: GridLaunch,
+    hints: GpuExecutionHints = NO_HINTS,
+    signal?: AbortSignal,
+  ): Promise<KernelHandle<Columns>> {
+    if (this.descriptor.kind !== 'grid')
+      return Promise.reject(this.wrongKind('submitGrid', 'a grid kernel; use submitBatch'));
     return this.submit((shape) => bindGridInputs(shape, args, launch), hints, signal);
   }
 
-  readResults(handle: KernelHandle<Columns>, options: { readonly mode?: 'copy' | 'borrow' } = {}): AsyncIterable<ColumnBatch<Columns>> {
+  readResults(
+    handle: KernelHandle<Columns>,
+    options: { readonly mode?: 'copy' | 'borrow' } = {},
+  ): AsyncIterable<ColumnBatch<Columns>> {
     return this.results.read(handle, options.mode ?? 'copy');
   }
 
   /** Not an async function: the promise it would add is a tenth of a small job's time. */
-  private submit(bind: (shape: KernelShape) => BoundInputs, hints: GpuExecutionHints, signal: AbortSignal | undefined): Promise<KernelHandle<Columns>> {
+  private submit(
+    bind: (shape: KernelShape) => BoundInputs,
+    hints: GpuExecutionHints,
+    signal: AbortSignal | undefined,
+  ): Promise<KernelHandle<Columns>> {
     try {
       if (hints !== NO_HINTS) checkHints(hints);
       const { broker, fallback } = this.devices.select(hints, this.descriptor);
       const kernel = broker.host.kernel(this.id)!;
       const job = new Job(kernel, bind(kernel.shape), hints, fallback, broker);
-      if (signal?.aborted === true) throw new GpuBridgeError('CANCELLED', { jobId: job.jobId }, 'the signal was aborted before the job was submitted');
+      if (signal?.aborted === true)
+        throw new GpuBridgeError(
+          'CANCELLED',
+          { jobId: job.jobId },
+          'the signal was aborted before the job was submitted',
+        );
       broker.submit(job);
       if (signal !== undefined && !job.hasEnded) this.aborts.watch(signal, job);
       return Promise.resolve(job);

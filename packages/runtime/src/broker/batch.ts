@@ -147,7 +147,8 @@ export class Batch {
   credit(firstItem: number, itemCount: number): void {
     if (this.isCoalesced || itemCount === this.itemCount) {
       for (const job of this.jobs) {
-        const overlap = Math.min(firstItem + itemCount, job.firstItem + job.inputs.itemCount) - Math.max(firstItem, job.firstItem);
+        const overlap =
+          Math.min(firstItem + itemCount, job.firstItem + job.inputs.itemCount) - Math.max(firstItem, job.firstItem);
         if (overlap <= 0) continue;
         job.remainingItems -= overlap;
         if (job.remainingItems === 0) job.readyItems = job.inputs.itemCount;
@@ -238,4 +239,3 @@ function storeOffsets(words: Uint32Array, offset: number, job: Job, list: number
 function roundUp(bytes: number, align: number): number {
   return Math.ceil(bytes / align) * align;
 }
-

@@ -16,7 +16,8 @@ export function formJobs(lane: Lane, isResident: (column: SourceColumn) => boole
   let items = first.inputs.itemCount;
   for (let next = lane.peek(); next !== undefined; next = lane.peek()) {
     items += next.inputs.itemCount;
-    if (items > limit || next.kernel !== first.kernel || !mayShare(next, isResident) || !sameUniforms(first, next)) break;
+    if (items > limit || next.kernel !== first.kernel || !mayShare(next, isResident) || !sameUniforms(first, next))
+      break;
     if (next.hints.maxMicroBatch !== first.hints.maxMicroBatch) break;
     lane.shift();
     jobs.push(next);

@@ -1,4 +1,11 @@
-import type { Clock, DevicePressure, GpuBridgeError, Logger, ResolvedBrokerOptions, ResolvedHealthOptions } from '@gpu-bridge/abstractions';
+import type {
+  Clock,
+  DevicePressure,
+  GpuBridgeError,
+  Logger,
+  ResolvedBrokerOptions,
+  ResolvedHealthOptions,
+} from '@gpu-bridge/abstractions';
 import { Op, Status, createCqe, createSqe } from '@gpu-bridge/protocol';
 import type { Cqe } from '@gpu-bridge/protocol';
 import { Subject } from 'rxjs';
@@ -158,7 +165,10 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     const tenantWaits = this.queue.tenant(job.tenant).queued;
     if (tenantWaits < tenantQueueLimit && this.queue.queued < queueLimit) return;
     this.metrics.refused++;
-    const waiting = tenantWaits >= tenantQueueLimit ? `${tenantWaits} jobs of tenant ${job.tenant} wait` : `${this.queue.queued} jobs wait`;
+    const waiting =
+      tenantWaits >= tenantQueueLimit
+        ? `${tenantWaits} jobs of tenant ${job.tenant} wait`
+        : `${this.queue.queued} jobs wait`;
     throw this.refuse(this.errors.queueFull(job, waiting, this.retryAfterNs(job)));
   }
 
@@ -176,7 +186,8 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
   private refuseIfTooLarge(job: Job): void {
     const bytes = ArenaAllocator.roundUp(this.newBatch([job]).measure());
     job.batch = undefined;
-    if (bytes > this.arena.capacityBytes) throw this.refuse(this.errors.arenaExhausted(bytes, this.arena.capacityBytes));
+    if (bytes > this.arena.capacityBytes)
+      throw this.refuse(this.errors.arenaExhausted(bytes, this.arena.capacityBytes));
   }
 
   // --- dispatch ------------------------------------------------------------------------------------------------------
@@ -327,9 +338,16 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     while (slots.executor.ring.reap(completion)) {
       reaped++;
       const record = this.inFlight.find(completion.userDataLow, completion.userDataHigh);
-      if (record === undefined || record.group !== slots.executor.group || completion.generation !== slots.executor.generation) {
+      if (
+        record === undefined ||
+        record.group !== slots.executor.group ||
+        completion.generation !== slots.executor.generation
+      ) {
         this.metrics.strays++;
-        this.logger.error('a completion names no entry in flight and was ignored', { device: this.description.id, ...completion });
+        this.logger.error('a completion names no entry in flight and was ignored', {
+          device: this.description.id,
+          ...completion,
+        });
         continue;
       }
       this.complete(slots, record, completion);
@@ -434,7 +452,8 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
   }
 
   private checkDeadlines(nowMs: number): void {
-    for (const job of this.withDeadline) if (nowMs >= job.deadlineMs) this.stopJob(job, 'failed', this.errors.deadlineExceeded(job));
+    for (const job of this.withDeadline)
+      if (nowMs >= job.deadlineMs) this.stopJob(job, 'failed', this.errors.deadlineExceeded(job));
   }
 
   // --- deaths ----------------------------------------------------------------------------------------------------------

@@ -12,16 +12,28 @@ export class DeviceErrors {
     const kernel = job.kernel.descriptor.name;
     const { jobId } = job;
     if (status === Status.OK) {
-      return new GpuBridgeError('BOUNDS_VIOLATION', { kernel, jobId, violations }, `${kernel} left its arrays ${violations} times; nothing outside them was touched`);
+      return new GpuBridgeError(
+        'BOUNDS_VIOLATION',
+        { kernel, jobId, violations },
+        `${kernel} left its arrays ${violations} times; nothing outside them was touched`,
+      );
     }
     const reason = Object.entries(Status).find(([, value]) => value === status)?.[0] ?? `status ${status}`;
-    return new GpuBridgeError('KERNEL_FAULT', { kernel, deviceId: this.device.id, reason }, `${kernel} ended with ${reason} on ${this.device.id}`);
+    return new GpuBridgeError(
+      'KERNEL_FAULT',
+      { kernel, deviceId: this.device.id, reason },
+      `${kernel} ended with ${reason} on ${this.device.id}`,
+    );
   }
 
   poisoned(job: Job, reason: string): GpuBridgeError {
     const kernel = job.kernel.descriptor.name;
     const deaths = job.aloneDeaths;
-    return new GpuBridgeError('JOB_POISONED', { jobId: job.jobId, kernel, deaths }, `${kernel} killed its executor ${deaths} times while running alone: ${reason}`);
+    return new GpuBridgeError(
+      'JOB_POISONED',
+      { jobId: job.jobId, kernel, deaths },
+      `${kernel} killed its executor ${deaths} times while running alone: ${reason}`,
+    );
   }
 
   cancelled(job: Job): GpuBridgeError {
@@ -30,12 +42,20 @@ export class DeviceErrors {
 
   deadlineExceeded(job: Job): GpuBridgeError {
     const deadlineNs = job.hints.deadlineNs ?? 0n;
-    return new GpuBridgeError('DEADLINE_EXCEEDED', { jobId: job.jobId, deadlineNs }, `the deadline of job ${job.jobId} passed`);
+    return new GpuBridgeError(
+      'DEADLINE_EXCEEDED',
+      { jobId: job.jobId, deadlineNs },
+      `the deadline of job ${job.jobId} passed`,
+    );
   }
 
   queueFull(job: Job, waiting: string, retryAfterNs: bigint): GpuBridgeError {
     const { id: deviceId } = this.device;
-    return new GpuBridgeError('QUEUE_FULL', { deviceId, tenant: job.tenant, retryAfterNs }, `${waiting} on ${deviceId}; retry after ${retryAfterNs / 1000n} µs`);
+    return new GpuBridgeError(
+      'QUEUE_FULL',
+      { deviceId, tenant: job.tenant, retryAfterNs },
+      `${waiting} on ${deviceId}; retry after ${retryAfterNs / 1000n} µs`,
+    );
   }
 
   arenaExhausted(requestedBytes: number, capacityBytes: number): GpuBridgeError {
@@ -54,7 +74,11 @@ export class DeviceErrors {
 
   drainTimedOut(timeoutMs: number): GpuBridgeError {
     const { id } = this.device;
-    return new GpuBridgeError('DRAINING', { what: id }, `${id} stopped before this job ended; drainTimeoutMs was ${timeoutMs}`);
+    return new GpuBridgeError(
+      'DRAINING',
+      { what: id },
+      `${id} stopped before this job ended; drainTimeoutMs was ${timeoutMs}`,
+    );
   }
 
   lost(reason: string, deviceGeneration: number): GpuBridgeError {

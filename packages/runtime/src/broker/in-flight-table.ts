@@ -25,7 +25,9 @@ export class InFlightEntry {
   /** The jobs whose items it holds. */
   jobs() {
     const end = this.firstItem + this.itemCount;
-    return this.batch.jobs.filter((job) => job.firstItem < end && job.firstItem + job.inputs.itemCount > this.firstItem);
+    return this.batch.jobs.filter(
+      (job) => job.firstItem < end && job.firstItem + job.inputs.itemCount > this.firstItem,
+    );
   }
 }
 

@@ -4,6 +4,8 @@ import type { Job } from '../jobs/job.js';
 const TARGET_NS = 1_000_000;
 /** Below this service time of a slot, cutting a job up or waiting for more to join it costs more than it wins. */
 const MIN_NS = 100_000;
+/** A job expected to take no longer than this stays in one slot: spreading it would win less than it costs. */
+const WHOLE_NS = 500_000;
 /** Slots per executor that a job is cut into while its cost is unknown. */
 const UNKNOWN_SLOTS = 8;
 /** Items that stay in one slot while their cost is unknown. */
@@ -16,6 +18,8 @@ export function slotItemsFor(job: Job, executors: number): number {
   let items: number;
   if (nsPerItem === undefined) {
     items = itemCount <= UNKNOWN_MIN_ITEMS ? itemCount : Math.ceil(itemCount / (UNKNOWN_SLOTS * executors));
+  } else if (itemCount * nsPerItem <= WHOLE_NS) {
+    items = itemCount;
   } else {
     // At least two slots per executor, so that a slow one does not keep the others waiting for long.
     const share = Math.ceil(itemCount / (2 * executors));

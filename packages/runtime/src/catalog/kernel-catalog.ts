@@ -15,7 +15,8 @@ export class KernelCatalog {
    * @throws GpuBridgeError `KERNEL_BUILD_FAILED`, `INVALID_ARGUMENT` for a name that is taken.
    */
   register(definition: KernelDefinition): CompiledKernel {
-    if (this.byName.has(definition.name)) throw GpuBridgeError.invalidArgument('kernel', definition.name, 'a name no other kernel has');
+    if (this.byName.has(definition.name))
+      throw GpuBridgeError.invalidArgument('kernel', definition.name, 'a name no other kernel has');
     const compiled = this.compiler.compile(definition);
     this.byName.set(definition.name, compiled);
     this.byId.set(compiled.descriptor.id, compiled);
@@ -25,7 +26,8 @@ export class KernelCatalog {
 
   /** @throws GpuBridgeError `KERNEL_NOT_FOUND`; its details list what is known. */
   get(wanted: string | KernelDefinition): CompiledKernel {
-    const found = typeof wanted === 'string' ? (this.byName.get(wanted) ?? this.byId.get(wanted)) : this.byDefinition.get(wanted);
+    const found =
+      typeof wanted === 'string' ? (this.byName.get(wanted) ?? this.byId.get(wanted)) : this.byDefinition.get(wanted);
     if (found !== undefined) return found;
     const name = typeof wanted === 'string' ? wanted : wanted.name;
     const known = [...this.byName.keys()];

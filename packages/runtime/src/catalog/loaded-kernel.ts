@@ -3,6 +3,8 @@ import { KernelShape } from '../columns/kernel-shape.js';
 
 /** Weight of a new measurement in the running mean of a kernel's service time. */
 const SMOOTHING = 0.2;
+/** A measurement counts at most this many times the mean: a preempted thread says nothing about the kernel. */
+const OUTLIER_FACTOR = 3;
 
 /** A kernel on one device: its number there and what running it has cost so far. */
 export class LoadedKernel {
@@ -27,7 +29,9 @@ export class LoadedKernel {
   observe(items: number, durationNs: number): void {
     if (items === 0) return;
     const sample = durationNs / items;
-    this.nsPerItem = this.nsPerItem === undefined ? sample : this.nsPerItem + SMOOTHING * (sample - this.nsPerItem);
+    const mean = this.nsPerItem;
+    this.nsPerItem =
+      mean === undefined ? sample : mean + SMOOTHING * (Math.min(sample, OUTLIER_FACTOR * Math.max(mean, 0.1)) - mean);
   }
 
   /** Expected service time of a slot; before the first measurement, one microsecond per item. */

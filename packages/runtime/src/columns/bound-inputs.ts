@@ -44,7 +44,11 @@ export function bindMapInputs(shape: KernelShape, items: Readonly<Record<string,
     if (extent.by === 'elements') {
       const needed = offsets[extent.list]!.at(-1)!;
       if (lengthOf(source) < needed) {
-        throw GpuBridgeError.invalidArgument(`${param}.${slot.slot.column}`, lengthOf(source), `at least the ${needed} elements that offsets promise`);
+        throw GpuBridgeError.invalidArgument(
+          `${param}.${slot.slot.column}`,
+          lengthOf(source),
+          `at least the ${needed} elements that offsets promise`,
+        );
       }
     } else {
       const count = extent.by === 'offsets' ? lengthOf(source) - 1 : lengthOf(source);
@@ -56,7 +60,8 @@ export function bindMapInputs(shape: KernelShape, items: Readonly<Record<string,
     }
     sources[slot.index] = source;
   }
-  if (itemCount < 0) throw GpuBridgeError.invalidArgument('items', items, 'at least one input column, whose length is the item count');
+  if (itemCount < 0)
+    throw GpuBridgeError.invalidArgument('items', items, 'at least one input column, whose length is the item count');
   if (itemCount > MAX_ITEMS) throw GpuBridgeError.invalidArgument('items', itemCount, `at most ${MAX_ITEMS} items`);
   return {
     itemCount,
@@ -71,7 +76,11 @@ export function bindMapInputs(shape: KernelShape, items: Readonly<Record<string,
 }
 
 /** As `bindMapInputs`, for a grid kernel and its launch; also checks declared index columns (`INDEX_OUT_OF_RANGE`). */
-export function bindGridInputs(shape: KernelShape, args: Readonly<Record<string, unknown>>, launch: GridLaunch): BoundInputs {
+export function bindGridInputs(
+  shape: KernelShape,
+  args: Readonly<Record<string, unknown>>,
+  launch: GridLaunch,
+): BoundInputs {
   checkNames(shape, args);
   const grid = gridOf(launch);
   const itemCount = grid[0] * grid[1] * grid[2];
@@ -83,7 +92,11 @@ export function bindGridInputs(shape: KernelShape, args: Readonly<Record<string,
     const length = lengthOf(source);
     const known = paramLengths.get(slot.slot.param);
     if (known !== undefined && known !== length) {
-      throw GpuBridgeError.invalidArgument(`${slot.slot.param}.${slot.slot.column}`, length, `as long as its other columns, ${known}`);
+      throw GpuBridgeError.invalidArgument(
+        `${slot.slot.param}.${slot.slot.column}`,
+        length,
+        `as long as its other columns, ${known}`,
+      );
     }
     paramLengths.set(slot.slot.param, length);
     sources[slot.index] = source;
@@ -102,11 +115,14 @@ export function bindGridInputs(shape: KernelShape, args: Readonly<Record<string,
 }
 
 function checkNames(shape: KernelShape, given: Readonly<Record<string, unknown>>): void {
-  if (typeof given !== 'object' || given === null) throw GpuBridgeError.invalidArgument('items', given, 'an object of columns by parameter name');
+  if (typeof given !== 'object' || given === null)
+    throw GpuBridgeError.invalidArgument('items', given, 'an object of columns by parameter name');
   for (const name in given) {
     const role = shape.descriptor.params[name]?.role;
     if (role === 'input' || role === 'inout' || role === 'uniform') continue;
-    const wanted = Object.entries(shape.descriptor.params).filter(([, p]) => p.role === 'input' || p.role === 'inout' || p.role === 'uniform');
+    const wanted = Object.entries(shape.descriptor.params).filter(
+      ([, p]) => p.role === 'input' || p.role === 'inout' || p.role === 'uniform',
+    );
     throw GpuBridgeError.invalidArgument('items', name, `only ${wanted.map(([n]) => n).join(', ')}`);
   }
 }
@@ -125,7 +141,8 @@ function checkOffsets(name: string, offsets: Uint32Array): number {
   let longest = 0;
   for (let i = 1; i < offsets.length; i++) {
     const here = offsets[i]!;
-    if (here < before) throw GpuBridgeError.invalidArgument(`${name}.offsets[${i}]`, here, `at least offsets[${i - 1}], ${before}`);
+    if (here < before)
+      throw GpuBridgeError.invalidArgument(`${name}.offsets[${i}]`, here, `at least offsets[${i - 1}], ${before}`);
     if (here - before > longest) longest = here - before;
     before = here;
   }
@@ -163,7 +180,8 @@ function checkColumn(path: string, value: unknown, dtype: DType): SourceColumn {
       break;
     case 'i64':
     case 'u64':
-      if (dtype === 'i64' ? value instanceof BigInt64Array : value instanceof BigUint64Array) return value as StoredColumn;
+      if (dtype === 'i64' ? value instanceof BigInt64Array : value instanceof BigUint64Array)
+        return value as StoredColumn;
       if (value instanceof Float64Array) {
         checkWide(value, dtype);
         return value;
@@ -183,7 +201,11 @@ function checkBool(path: string, column: Uint32Array): Uint32Array {
 export function isSplit(value: unknown): value is SplitColumn {
   if (typeof value !== 'object' || value === null || !('low' in value) || !('high' in value)) return false;
   const { low, high } = value;
-  return low instanceof Uint32Array && (high instanceof Int32Array || high instanceof Uint32Array) && low.length === high.length;
+  return (
+    low instanceof Uint32Array &&
+    (high instanceof Int32Array || high instanceof Uint32Array) &&
+    low.length === high.length
+  );
 }
 
 export function lengthOf(source: SourceColumn): number {
@@ -221,10 +243,18 @@ function uniformOf(slot: SlotShape, given: Readonly<Record<string, unknown>>): n
 
 function gridOf(launch: GridLaunch): readonly [number, number, number] {
   const size = launch?.globalSize;
-  const ok = Array.isArray(size) && size.length >= 1 && size.length <= 3 && size.every((n: unknown) => Number.isInteger(n) && (n as number) >= 1);
+  const ok =
+    Array.isArray(size) &&
+    size.length >= 1 &&
+    size.length <= 3 &&
+    size.every((n: unknown) => Number.isInteger(n) && (n as number) >= 1);
   const product = ok ? (size as number[]).reduce((a, b) => a * b, 1) : 0;
   if (!ok || product > MAX_ITEMS) {
-    throw GpuBridgeError.invalidArgument('launch.globalSize', size, `one to three positive integers with a product of at most ${MAX_ITEMS}`);
+    throw GpuBridgeError.invalidArgument(
+      'launch.globalSize',
+      size,
+      `one to three positive integers with a product of at most ${MAX_ITEMS}`,
+    );
   }
   const [x, y = 1, z = 1] = size as [number, number?, number?];
   return [x, y, z];
@@ -233,7 +263,8 @@ function gridOf(launch: GridLaunch): readonly [number, number, number] {
 function checkSizes(shape: KernelShape, launch: GridLaunch): void {
   for (const [name, size] of Object.entries(launch.sizes ?? {})) {
     const role = shape.descriptor.params[name]?.role;
-    if (role !== 'output' && role !== 'atomic') throw GpuBridgeError.invalidArgument('launch.sizes', name, 'names of outputs and atomic arrays');
+    if (role !== 'output' && role !== 'atomic')
+      throw GpuBridgeError.invalidArgument('launch.sizes', name, 'names of outputs and atomic arrays');
     if (!Number.isInteger(size) || size < 0 || size > MAX_ITEMS) {
       throw GpuBridgeError.invalidArgument(`launch.sizes.${name}`, size, `an integer of 0..${MAX_ITEMS}`);
     }
@@ -241,16 +272,26 @@ function checkSizes(shape: KernelShape, launch: GridLaunch): void {
 }
 
 /** An index column is checked here once, so that kernels need no check at every use. */
-function checkIndexes(shape: KernelShape, slot: SlotShape, source: SourceColumn, lengths: ReadonlyMap<string, number>): void {
+function checkIndexes(
+  shape: KernelShape,
+  slot: SlotShape,
+  source: SourceColumn,
+  lengths: ReadonlyMap<string, number>,
+): void {
   const { param } = slot.slot;
   const declaration = shape.descriptor.params[param];
   if (declaration?.role !== 'input' || declaration.indexes === undefined || !isArray(source)) return;
   const length = lengths.get(declaration.indexes);
-  if (length === undefined) throw GpuBridgeError.invalidArgument(`${param}.indexes`, declaration.indexes, 'an array parameter of the kernel');
+  if (length === undefined)
+    throw GpuBridgeError.invalidArgument(`${param}.indexes`, declaration.indexes, 'an array parameter of the kernel');
   const limit = declaration.inclusive === true ? length + 1 : length;
   for (let i = 0; i < source.length; i++) {
     const index = source[i]!;
     if (index >= 0 && index < limit) continue;
-    throw new GpuBridgeError('INDEX_OUT_OF_RANGE', { param, element: i, index, limit }, `${param}[${i}] is ${index}, not an index below ${limit} of ${declaration.indexes}`);
+    throw new GpuBridgeError(
+      'INDEX_OUT_OF_RANGE',
+      { param, element: i, index, limit },
+      `${param}[${i}] is ${index}, not an index below ${limit} of ${declaration.indexes}`,
+    );
   }
 }

@@ -24,7 +24,11 @@ export class DeviceMemory {
   }
 
   /** A view of `count` elements at a byte offset. */
-  view(dtype: DType, offset: number, count: number): Float32Array | Float64Array | Int32Array | Uint32Array | BigInt64Array | BigUint64Array {
+  view(
+    dtype: DType,
+    offset: number,
+    count: number,
+  ): Float32Array | Float64Array | Int32Array | Uint32Array | BigInt64Array | BigUint64Array {
     switch (dtype) {
       case 'f32':
         return new Float32Array(this.buffer, offset, count);

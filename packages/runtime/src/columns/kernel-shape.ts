@@ -59,7 +59,9 @@ export class KernelShape {
     this.results = this.slots.filter((s) => s.role === 'output' || s.role === 'inout' || s.role === 'atomic');
     this.uniforms = this.slots.filter((s) => s.role === 'uniform');
     this.scratches = this.slots.filter((s) => s.role === 'scratch');
-    this.listOutputs = params.flatMap(([name, p]) => (p.role === 'output' && p.type.kind === 'ragged' ? [this.listOutput(name)] : []));
+    this.listOutputs = params.flatMap(([name, p]) =>
+      p.role === 'output' && p.type.kind === 'ragged' ? [this.listOutput(name)] : [],
+    );
   }
 
   get isMap(): boolean {
@@ -85,7 +87,8 @@ export class KernelShape {
       return slot.part === 'offsets' ? { by: 'offsets', list } : { by: 'elements', list };
     }
     const bound = 'max' in param.type ? param.type : undefined;
-    if (bound === undefined) throw GpuBridgeError.invalidArgument(slot.param, 'ragged output', 'ragged(…, { max: [a, b] })');
+    if (bound === undefined)
+      throw GpuBridgeError.invalidArgument(slot.param, 'ragged output', 'ragged(…, { max: [a, b] })');
     const [a, b] = bound.max;
     return { by: 'room', list: this.driver(slot.param, bound.per, a), a, b };
   }
@@ -94,12 +97,21 @@ export class KernelShape {
   private driver(param: string, per: string | undefined, a: number): number {
     if (per !== undefined) {
       const list = this.lists.indexOf(per);
-      if (list < 0) throw GpuBridgeError.invalidArgument(`${param}.per`, per, `a ragged input (${this.lists.join(', ') || 'there is none'})`);
+      if (list < 0)
+        throw GpuBridgeError.invalidArgument(
+          `${param}.per`,
+          per,
+          `a ragged input (${this.lists.join(', ') || 'there is none'})`,
+        );
       return list;
     }
     if (this.lists.length === 1) return 0;
     if (a === 0) return -1;
-    throw GpuBridgeError.invalidArgument(`${param}.per`, per, `one of the ragged inputs ${this.lists.join(', ') || '(there is none)'}`);
+    throw GpuBridgeError.invalidArgument(
+      `${param}.per`,
+      per,
+      `one of the ragged inputs ${this.lists.join(', ') || '(there is none)'}`,
+    );
   }
 
   private listOutput(name: string): ListOutput {
@@ -107,7 +119,8 @@ export class KernelShape {
     const counts = own.find((s) => s.slot.part === 'counts');
     const columns = own.filter((s) => s.slot.part === 'column');
     const extent = columns[0]?.extent;
-    if (counts === undefined || extent?.by !== 'room') throw GpuBridgeError.invalidArgument(name, 'layout', 'counts and columns');
+    if (counts === undefined || extent?.by !== 'room')
+      throw GpuBridgeError.invalidArgument(name, 'layout', 'counts and columns');
     return { param: name, counts, columns, list: extent.list, a: extent.a, b: extent.b };
   }
 }

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import type { Logger } from '@gpu-bridge/abstractions';
 
 /** Writes warnings and errors to standard error, one line each; drops the rest. */
@@ -20,6 +21,10 @@ export class ConsoleLogger implements Logger {
 }
 
 function write(level: string, message: string, fields: Readonly<Record<string, unknown>> = {}): void {
-  const text = Object.entries(fields).map(([name, value]) => ` ${name}=${typeof value === 'object' ? JSON.stringify(value) : String(value)}`);
+  const text = Object.entries(fields).map(([name, value]) => ` ${name}=${format(value)}`);
   process.stderr.write(`gpu-bridge ${level}: ${message}${text.join('')}\n`);
+}
+
+function format(value: unknown): string {
+  return typeof value === 'string' ? value : inspect(value, { breakLength: Infinity, depth: 2 });
 }

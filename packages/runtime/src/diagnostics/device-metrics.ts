@@ -18,7 +18,11 @@ export class DeviceMetrics {
   /** Completions that named nothing in flight. */
   strays = 0;
 
-  private readonly latencyNs = build({ lowestDiscernibleValue: 100, highestTrackableValue: HIGHEST_NS, numberOfSignificantValueDigits: 3 });
+  private readonly latencyNs = build({
+    lowestDiscernibleValue: 100,
+    highestTrackableValue: HIGHEST_NS,
+    numberOfSignificantValueDigits: 3,
+  });
 
   recordEnd(state: 'completed' | 'failed' | 'cancelled', latencyNs: number): void {
     this[state]++;
@@ -27,11 +31,29 @@ export class DeviceMetrics {
 
   counters(deaths: number): DeviceCounters {
     const { submitted, completed, failed, cancelled, refused, coalesced, slots, violations, fallbacks, expired } = this;
-    return { submitted, completed, failed, cancelled, refused, coalesced, slots, deaths, violations, fallbacks, expired };
+    return {
+      submitted,
+      completed,
+      failed,
+      cancelled,
+      refused,
+      coalesced,
+      slots,
+      deaths,
+      violations,
+      fallbacks,
+      expired,
+    };
   }
 
   latencyUs() {
     const at = (percentile: number): number => this.latencyNs.getValueAtPercentile(percentile) / 1_000;
-    return { count: this.latencyNs.totalCount, p50: at(50), p95: at(95), p99: at(99), max: this.latencyNs.maxValue / 1_000 };
+    return {
+      count: this.latencyNs.totalCount,
+      p50: at(50),
+      p95: at(95),
+      p99: at(99),
+      max: this.latencyNs.maxValue / 1_000,
+    };
   }
 }

@@ -55,8 +55,10 @@ export class Watchdog {
     if (entry === undefined) return;
     if (entry.runningSinceMs === 0) entry.runningSinceMs = nowMs;
     const ranMs = nowMs - entry.runningSinceMs;
-    if (ranMs > this.options.slotBudgetMs) this.device.kill(slots, `a slot ran for ${Math.round(ranMs)} ms, its budget is ${this.options.slotBudgetMs} ms`);
-    else if (entry.jobs().every((job) => job.error?.code === 'DEADLINE_EXCEEDED')) this.device.kill(slots, 'a slot runs on after its deadline');
+    if (ranMs > this.options.slotBudgetMs)
+      this.device.kill(slots, `a slot ran for ${Math.round(ranMs)} ms, its budget is ${this.options.slotBudgetMs} ms`);
+    else if (entry.jobs().every((job) => job.error?.code === 'DEADLINE_EXCEEDED'))
+      this.device.kill(slots, 'a slot runs on after its deadline');
   }
 
   private hold(keep: boolean): void {

@@ -1,5 +1,11 @@
 import { LifecycleStage } from '@gpu-bridge/abstractions';
-import type { Clock, ComputeBackend, LifecycleParticipant, Logger, ResolvedGpuBridgeOptions } from '@gpu-bridge/abstractions';
+import type {
+  Clock,
+  ComputeBackend,
+  LifecycleParticipant,
+  Logger,
+  ResolvedGpuBridgeOptions,
+} from '@gpu-bridge/abstractions';
 import { GpuBridgeError } from '@gpu-bridge/abstractions';
 import type { KernelCatalog } from '../catalog/kernel-catalog.js';
 import { PersistentKernelHost } from '../kernel-host/persistent-kernel-host.js';
@@ -33,7 +39,11 @@ export class GpuHostFeature implements LifecycleParticipant {
       for (const backend of this.backends) await this.openDevices(backend, hosts);
       if (hosts.length === 0) {
         const reason = 'no device could be opened; leave cpu at its default to have one';
-        throw new GpuBridgeError('BACKEND_UNAVAILABLE', { backend: this.backends.map((b) => b.name).join(', ') || 'none', reason }, reason);
+        throw new GpuBridgeError(
+          'BACKEND_UNAVAILABLE',
+          { backend: this.backends.map((b) => b.name).join(', ') || 'none', reason },
+          reason,
+        );
       }
       for (const kernel of kernels) await this.load(kernel, hosts);
     } catch (error) {
@@ -57,7 +67,10 @@ export class GpuHostFeature implements LifecycleParticipant {
   }
 
   /** A kernel may be refused by some devices, as long as one takes it. */
-  private async load(kernel: ReturnType<KernelCatalog['register']>, hosts: readonly PersistentKernelHost[]): Promise<void> {
+  private async load(
+    kernel: ReturnType<KernelCatalog['register']>,
+    hosts: readonly PersistentKernelHost[],
+  ): Promise<void> {
     let refusal: unknown;
     let taken = 0;
     for (const host of hosts) {
@@ -66,7 +79,11 @@ export class GpuHostFeature implements LifecycleParticipant {
         taken++;
       } catch (error) {
         if (!GpuBridgeError.is(error, 'KERNEL_REFUSED')) throw error;
-        this.logger.warn('a device refuses a kernel', { device: host.device.description.id, kernel: kernel.descriptor.name, missing: error.details.missing });
+        this.logger.warn('a device refuses a kernel', {
+          device: host.device.description.id,
+          kernel: kernel.descriptor.name,
+          missing: error.details.missing,
+        });
         refusal = error;
       }
     }

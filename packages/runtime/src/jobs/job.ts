@@ -1,6 +1,14 @@
-import { GpuBridgeError } from '@gpu-bridge/abstractions';
-import type { DeviceDescription, GpuExecutionHints, GpuResult, JobState, KernelHandle, KernelId, Priority } from '@gpu-bridge/abstractions';
 import { inspect } from 'node:util';
+import type {
+  DeviceDescription,
+  GpuBridgeError,
+  GpuExecutionHints,
+  GpuResult,
+  JobState,
+  KernelHandle,
+  KernelId,
+  Priority,
+} from '@gpu-bridge/abstractions';
 import { v7 as uuidv7 } from 'uuid';
 import type { Batch } from '../broker/batch.js';
 import type { LoadedKernel } from '../catalog/loaded-kernel.js';

@@ -84,7 +84,11 @@ export class PersistentKernelHost {
   async kill(slots: ExecutorSlots, reason: string): Promise<void> {
     if (slots.state !== 'running') return;
     slots.state = 'dying';
-    this.logger.warn('killing an executor', { device: this.device.description.id, group: slots.executor.group, reason });
+    this.logger.warn('killing an executor', {
+      device: this.device.description.id,
+      group: slots.executor.group,
+      reason,
+    });
     await slots.executor.kill();
     this.bury(slots, reason);
     await this.revive(slots);
@@ -139,7 +143,11 @@ export class PersistentKernelHost {
         return;
       } catch (cause) {
         this.recentDeathsMs.push(this.clock.nowMs());
-        this.logger.error('an executor did not start', { device: this.device.description.id, backoffMs, cause: String(cause) });
+        this.logger.error('an executor did not start', {
+          device: this.device.description.id,
+          backoffMs,
+          cause: String(cause),
+        });
         await this.clock.sleepNs(BigInt(backoffMs) * 1_000_000n);
       }
     }

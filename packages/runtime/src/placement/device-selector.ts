@@ -22,7 +22,8 @@ export class DeviceSelector {
    *   `KERNEL_REFUSED` when the kernel could not be loaded there.
    */
   select(hints: GpuExecutionHints, kernel: KernelDescriptor): SelectedDevice {
-    if (hints.preferredDevice !== undefined) return { broker: this.named(hints.preferredDevice, kernel), fallback: false };
+    if (hints.preferredDevice !== undefined)
+      return { broker: this.named(hints.preferredDevice, kernel), fallback: false };
     const able = this.brokers.filter((broker) => broker.host.kernel(kernel.id) !== undefined);
     if (able.length === 0) throw this.nothing(kernel);
     const wanted = hints.deviceType;
@@ -41,13 +42,21 @@ export class DeviceSelector {
     const broker = this.brokers.find((b) => b.description.id === id);
     if (broker === undefined) throw this.nothing(kernel, id);
     if (broker.host.kernel(kernel.id) !== undefined) return broker;
-    const details = { kernel: kernel.name, deviceId: id, missing: kernel.requires.filter((r) => !broker.description.offers.includes(r)) };
+    const details = {
+      kernel: kernel.name,
+      deviceId: id,
+      missing: kernel.requires.filter((r) => !broker.description.offers.includes(r)),
+    };
     throw new GpuBridgeError('KERNEL_REFUSED', details, `${id} does not run ${kernel.name}`);
   }
 
   private nothing(kernel: KernelDescriptor, wanted = 'any device'): GpuBridgeError {
     const known = this.brokers.map((b) => b.description.id);
-    return new GpuBridgeError('DEVICE_NOT_FOUND', { wanted, known }, `no device for ${kernel.name}: wanted ${wanted}, open: ${known.join(', ') || 'none'}`);
+    return new GpuBridgeError(
+      'DEVICE_NOT_FOUND',
+      { wanted, known },
+      `no device for ${kernel.name}: wanted ${wanted}, open: ${known.join(', ') || 'none'}`,
+    );
   }
 
   /** Once per type: every job's result and a counter say it too. */

@@ -25,7 +25,11 @@ export class ResultReader implements AsyncIterableIterator<Batches> {
     private readonly chunks: ResultChunks | undefined,
   ) {
     if (job.readerTaken) {
-      throw new GpuBridgeError('RESULT_CONSUMED', { jobId: job.jobId }, `the results of job ${job.jobId} are read by somebody already`);
+      throw new GpuBridgeError(
+        'RESULT_CONSUMED',
+        { jobId: job.jobId },
+        `the results of job ${job.jobId} are read by somebody already`,
+      );
     }
     job.readerTaken = true;
   }
@@ -68,6 +72,10 @@ export class ResultReader implements AsyncIterableIterator<Batches> {
 
   private expired(): GpuBridgeError {
     const { jobId } = this.job;
-    return new GpuBridgeError('RESULT_EXPIRED', { jobId, retentionMs: this.retentionMs }, `the results of job ${jobId} stayed unread for ${this.retentionMs} ms and are gone`);
+    return new GpuBridgeError(
+      'RESULT_EXPIRED',
+      { jobId, retentionMs: this.retentionMs },
+      `the results of job ${jobId} stayed unread for ${this.retentionMs} ms and are gone`,
+    );
   }
 }

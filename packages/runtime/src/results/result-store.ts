@@ -20,7 +20,13 @@ export class ResultStore {
     }
     if (mode !== 'copy' && mode !== 'borrow') throw GpuBridgeError.invalidArgument('mode', mode, 'copy or borrow');
     const broker = handle.owner;
-    return new ResultReader(handle, broker, this.retentionMs, broker.memory, mode === 'copy' ? this.chunksOf(handle.tenant) : undefined);
+    return new ResultReader(
+      handle,
+      broker,
+      this.retentionMs,
+      broker.memory,
+      mode === 'copy' ? this.chunksOf(handle.tenant) : undefined,
+    );
   }
 
   private chunksOf(tenant: string): ResultChunks {

@@ -27,7 +27,8 @@ class ListBatch implements RaggedOutput {
   ) {}
 
   start(item: number): number {
-    const elements = this.offsets === undefined ? 0 : this.offsets[this.firstItem + item]! - this.offsets[this.firstItem]!;
+    const elements =
+      this.offsets === undefined ? 0 : this.offsets[this.firstItem + item]! - this.offsets[this.firstItem]!;
     return this.a * elements + this.b * item;
   }
 }
@@ -36,11 +37,20 @@ class ListBatch implements RaggedOutput {
  * Makes the column batch of a job's items `[firstItem, firstItem + itemCount)`: views of device memory, or copies cut
  * from `chunks`.
  */
-export function resultBatch(job: Job, firstItem: number, itemCount: number, memory: DeviceMemory, chunks: ResultChunks | undefined): ColumnBatch<Record<string, unknown>> {
+export function resultBatch(
+  job: Job,
+  firstItem: number,
+  itemCount: number,
+  memory: DeviceMemory,
+  chunks: ResultChunks | undefined,
+): ColumnBatch<Record<string, unknown>> {
   const batch = job.batch!;
   const { shape } = batch.kernel;
   const runs = shape.results.map((slot) => runOf(job, batch, slot, firstItem, itemCount));
-  const arrays = chunks === undefined ? runs.map((run) => memory.view(run.slot.slot.dtype, run.offset, run.count)) : copyRuns(runs, memory, chunks);
+  const arrays =
+    chunks === undefined
+      ? runs.map((run) => memory.view(run.slot.slot.dtype, run.offset, run.count))
+      : copyRuns(runs, memory, chunks);
   const columns: Record<string, unknown> = {};
   for (let i = 0; i < runs.length; i++) {
     const { slot } = runs[i]!.slot;
@@ -49,7 +59,14 @@ export function resultBatch(job: Job, firstItem: number, itemCount: number, memo
   }
   for (const list of shape.listOutputs) {
     const counts = arrays[shape.results.indexOf(list.counts)] as Uint32Array;
-    columns[list.param] = new ListBatch(counts, columns[list.param], driverOffsets(job, list), firstItem, list.a, list.b);
+    columns[list.param] = new ListBatch(
+      counts,
+      columns[list.param],
+      driverOffsets(job, list),
+      firstItem,
+      list.a,
+      list.b,
+    );
   }
   return { jobId: job.jobId, firstItem, itemCount, columns };
 }

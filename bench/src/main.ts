@@ -1,0 +1,42 @@
+/** `npm run -s bench -- NAME [--json]`: measures, checks while measuring, and prints. */
+import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import { containment } from './containment.js';
+import { journalEntries } from './journal-entries.js';
+import { latency } from './latency.js';
+import { formatFigure } from './report.js';
+
+const BENCHMARKS = [journalEntries, latency, containment];
+
+const USAGE = `usage: npm run -s bench -- NAME [--json]
+
+${BENCHMARKS.map(({ name, describe }) => `  ${name.padEnd(13)} ${describe}`).join('\n')}
+
+  --json        print one JSON object {name, results: [{id, value, unit, samples, min, max}]} as the last line`;
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
+  });
+  const benchmark = BENCHMARKS.find(({ name }) => name === positionals[0]);
+  if (values.help || benchmark === undefined || positionals.length > 1) {
+    process.stderr.write(`${USAGE}\n`);
+    return values.help ? 0 : 2;
+  }
+  const note = (line: string): void => void process.stderr.write(`${line}\n`);
+  note(
+    `${benchmark.name}: ${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${cpus().length} cores, Node ${process.versions.node}`,
+  );
+  const results = await benchmark.run(note);
+  if (values.json) process.stdout.write(`${JSON.stringify({ name: benchmark.name, results })}\n`);
+  else for (const figure of results) process.stdout.write(`${formatFigure(figure)}\n`);
+  return 0;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.exitCode = 1;
+}

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { createKernelCompiler } from '../index.js';
+import { createKernelCompiler, helper, i64, input, mutableArray, output, scratch, u32 } from '../index.js';
 import { runKernel } from '../testing/argument-block.js';
+import { functionOf, mapFromText } from '../testing/kernel-from-text.js';
 import { helped, sorted, totals } from '../testing/sample-kernels.js';
 
 const compiler = createKernelCompiler();
@@ -48,5 +49,22 @@ describe.each(['wasm', 'js'] as const)('a compiled kernel as %s', (target) => {
       result: { plain: [6, 0, 10], filled: [6 + 7 + 8 + 9 + 10 + 11 + 12 + 13, 6 + 7, 6 + 7 + 8 + 9] },
     });
     expect(violations).toBe(0);
+  });
+
+  it('calls helpers that are too large to inline', () => {
+    const steps = Array.from(
+      { length: 30 },
+      (_, i) => `if (at === ${i}) { xs[at] = value + ${i}; return k.i64(at) - wide; }`,
+    );
+    const text = `(k, { xs, at, value, wide }) => { ${steps.join(' ')} return k.i64(xs[at]) + wide; }`;
+    const args = { xs: mutableArray(u32), at: u32, value: u32, wide: i64 };
+    const big = helper('big', { args, returns: i64 }, functionOf(text) as never);
+    const params = { n: input(u32), work: scratch(u32, { max: [0, 40] }), r: output(i64), w: output(u32) };
+    const body =
+      '(k, { n, work, r, w }) => { work[31] = 9; r.value = k.uses.big({ xs: work, at: n, value: 5, wide: 100n }); w.value = work[n]; }';
+    const compiled = compiler.compile(mapFromText({ params, uses: { big } }, body));
+    const { outputs, violations } = runKernel(compiled, target, { size: 3, values: { n: [3, 31, 40] } });
+    expect(outputs).toEqual({ r: [-97n, 109n, 100n], w: [8, 9, 0] });
+    expect(violations).toBe(2);
   });
 });

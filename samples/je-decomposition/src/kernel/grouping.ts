@@ -99,7 +99,7 @@ export const orderByCell = helper(
   },
   (k, { group, groupCell, at, count, order, spare, sortKey }) => {
     // Descending by the negative is ascending.
-    for (let i = at; i < at + count; i++) sortKey[i] = -k.i64(groupCell[group[i]!]!);
+    for (let i = at; i < at + count; i++) sortKey[i] = 0n - k.i64(groupCell[group[i]!]!);
     k.uses.sortByKey({ key: sortKey, order, spare, at, count });
   },
 );

@@ -66,7 +66,7 @@ export const jeDecomposition = mapKernel(
       available: scratch(u32, PER_SEARCHED),
       availableIndex: scratch(u32, PER_SEARCHED),
       availableAmount: scratch(i64, PER_SEARCHED),
-      equalBefore: scratch(u32, PER_SEARCHED),
+      nextEqual: scratch(i64, PER_SEARCHED),
       pick: scratch(u32, PER_SEARCHED),
       top: scratch(i64, { max: [0, MAX_SEARCH_POOL + 1] }),
       mayHold: scratch(i64, { max: [0, 16] }),
@@ -155,13 +155,13 @@ export const jeDecomposition = mapKernel(
         from++;
       } else if (value < 0n) {
         line[to] = i;
-        amount[to] = -value;
+        amount[to] = 0n - value;
         to++;
       }
     }
     if (balance < 0n) {
       line[from] = length;
-      amount[from] = -balance;
+      amount[from] = 0n - balance;
     } else if (balance > 0n) {
       m++;
       line[to] = length;
@@ -195,7 +195,7 @@ export const jeDecomposition = mapKernel(
       available: p.available,
       availableIndex: p.availableIndex,
       availableAmount: p.availableAmount,
-      equalBefore: p.equalBefore,
+      nextEqual: p.nextEqual,
       top: p.top,
       pick: p.pick,
       mayHold: p.mayHold,
@@ -228,7 +228,7 @@ export const jeDecomposition = mapKernel(
         end = n + m;
         for (let unit = first; unit < end; unit++) {
           byAmount[unit] = unit;
-          sortKey[unit] = -k.i64(cell[unit]!);
+          sortKey[unit] = 0n - k.i64(cell[unit]!);
         }
         k.uses.sortByKey({ key: sortKey, order: byAmount, spare, at: first, count: m });
       }
@@ -314,7 +314,7 @@ export const jeDecomposition = mapKernel(
           available: p.available,
           availableIndex: p.availableIndex,
           availableAmount: p.availableAmount,
-          equalBefore: p.equalBefore,
+          nextEqual: p.nextEqual,
           top: p.top,
           pick: p.pick,
           mayHold: p.mayHold,

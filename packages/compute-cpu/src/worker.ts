@@ -62,7 +62,7 @@ class CpuWorker {
   /** Modules were posted before the entry that names them was submitted, so they wait in the port. */
   private loadKernel(kernelNumber: number): Status {
     while (!this.kernels.has(kernelNumber)) {
-      const received = receiveMessageOnPort(this.port);
+      const received: { message: KernelMessage } | undefined = receiveMessageOnPort(this.port);
       if (received === undefined) return Status.LOAD_FAILED;
       const loaded = this.tryInstantiate(received.message);
       if (!loaded && received.message.kernelNumber === kernelNumber) return Status.LOAD_FAILED;

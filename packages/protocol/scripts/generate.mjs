@@ -18,18 +18,25 @@ for (const [name, { fields }] of Object.entries(schema.structs)) {
 }
 
 function typescript() {
-  const out = ['// Generated from schema/ring-abi.json by scripts/generate.mjs. Do not edit.', `/* ${schema.doc} */`, ''];
+  const out = [
+    '// Generated from schema/ring-abi.json by scripts/generate.mjs. Do not edit.',
+    `/* ${schema.doc} */`,
+    '',
+  ];
   for (const [name, { value, doc }] of Object.entries(schema.constants)) {
     out.push(`/** ${doc} */`, `export const ${name} = ${value};`);
   }
   for (const [name, { doc, values }] of Object.entries(schema.enums)) {
     out.push('', `/** ${doc} */`, `export const ${name} = {`);
-    for (const [key, { value, doc: valueDoc }] of Object.entries(values)) out.push(`  /** ${valueDoc} */`, `  ${key}: ${value},`);
+    for (const [key, { value, doc: valueDoc }] of Object.entries(values))
+      out.push(`  /** ${valueDoc} */`, `  ${key}: ${value},`);
     out.push('} as const;', `export type ${name} = (typeof ${name})[keyof typeof ${name}];`);
   }
   for (const [name, { doc, fields }] of Object.entries(schema.structs)) {
     out.push('', `// ${name}: ${doc} Word offsets within the line:`);
-    fields.forEach((f, i) => out.push(`/** ${f.doc} */`, `export const ${upperSnake(name)}_${upperSnake(f.name)} = ${i};`));
+    fields.forEach((f, i) =>
+      out.push(`/** ${f.doc} */`, `export const ${upperSnake(name)}_${upperSnake(f.name)} = ${i};`),
+    );
   }
   for (const name of ['Sqe', 'Cqe']) out.push(...entryCodec(name, schema.structs[name]));
   return `${out.join('\n')}\n`;
@@ -80,7 +87,8 @@ function header() {
   }
   for (const [name, { doc, values }] of Object.entries(schema.enums)) {
     out.push('', `// ${doc}`, `enum class ${name} : std::uint32_t {`);
-    for (const [key, { value, doc: valueDoc }] of Object.entries(values)) out.push(`  // ${valueDoc}`, `  k${pascal(key)} = ${value},`);
+    for (const [key, { value, doc: valueDoc }] of Object.entries(values))
+      out.push(`  // ${valueDoc}`, `  k${pascal(key)} = ${value},`);
     out.push('};');
   }
   for (const [name, { doc, fields }] of Object.entries(schema.structs)) {

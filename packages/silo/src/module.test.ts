@@ -4,7 +4,7 @@ import { Container } from 'inversify';
 import { describe, expect, test } from 'vitest';
 import { siloModule } from './module.js';
 import { Silo } from './silo/silo.js';
-import { ManualClock } from './testing/manual-clock.js';
+import { FakeClock } from '@gpu-bridge/testkit';
 import { grainClass } from './testing/silo-fixture.js';
 
 class Greeter {
@@ -16,7 +16,7 @@ class Greeter {
 function container(): Container {
   const ignore = () => undefined;
   const made = new Container();
-  made.bind(Tokens.Clock).toConstantValue(new ManualClock());
+  made.bind(Tokens.Clock).toConstantValue(new FakeClock());
   made.bind(Tokens.Logger).toConstantValue({ debug: ignore, info: ignore, warn: ignore, error: ignore });
   made.load(siloModule({ siloId: 'bound' }));
   return made;

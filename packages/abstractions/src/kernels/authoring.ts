@@ -106,7 +106,7 @@ export interface TypedConstant<D extends DType = DType> {
   readonly dtype: D;
   readonly value: number | bigint | boolean;
 }
-export type ConstantValues<C extends KernelConstants> = {
+type ConstantValues<C extends KernelConstants> = {
   readonly [K in keyof C]: C[K] extends TypedConstant<infer D> ? ValueOf[D] : never;
 };
 
@@ -154,7 +154,7 @@ export interface MapContext<
   readonly item: u32;
 }
 
-export interface Ids {
+interface Ids {
   readonly x: u32;
   readonly y: u32;
   readonly z: u32;
@@ -197,10 +197,10 @@ export type HelperBodyArgs<A extends HelperArgs> = {
 
 /** Helpers by the name under which a body calls them; property names survive minifiers and bundlers. */
 export type HelperUses = Readonly<Record<string, HelperDefinition>>;
-export type HelperCalls<U extends HelperUses> = {
+type HelperCalls<U extends HelperUses> = {
   readonly [K in keyof U]: U[K] extends HelperDefinition<infer A, infer D>
     ? (args: HelperCallArgs<A>) => D extends DType ? ValueOf[D] : void
     : never;
 };
 /** At the call a writable array also serves where a read-only one is wanted. */
-export type HelperCallArgs<A extends HelperArgs> = HelperBodyArgs<A>;
+type HelperCallArgs<A extends HelperArgs> = HelperBodyArgs<A>;

@@ -71,7 +71,7 @@ function validateParam(kind: KernelDefinition['kind'], params: KernelParams, nam
   }
 }
 
-export function isBounded(type: RaggedType): type is BoundedRaggedType {
+function isBounded(type: RaggedType): type is BoundedRaggedType {
   return 'max' in type;
 }
 

@@ -10,7 +10,7 @@ export interface Growing {
   readonly bare: boolean;
 }
 
-export interface ItemColumn {
+interface ItemColumn {
   readonly slot: number;
   readonly dtype: DType;
 }

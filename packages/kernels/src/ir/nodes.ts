@@ -53,7 +53,7 @@ export interface Literal extends Typed {
   readonly op: 'literal';
   readonly value: number | bigint | boolean;
 }
-export interface LocalRef extends Typed {
+interface LocalRef extends Typed {
   readonly op: 'local';
   readonly local: number;
 }

@@ -5,7 +5,7 @@ import type { IrKernel } from './nodes.js';
 const DERIVED = new Set(['at', 'check']);
 
 /** The kernel as JSON, independent of formatting, comments and the names of locals. */
-export function printIr(kernel: IrKernel): string {
+function printIr(kernel: IrKernel): string {
   const nameless = (fn: IrKernel['main']): unknown => ({ ...fn, locals: fn.locals.map((local) => local.type) });
   return JSON.stringify({ ...kernel, main: nameless(kernel.main), helpers: kernel.helpers.map(nameless) }, printValue);
 }

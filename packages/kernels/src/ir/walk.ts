@@ -16,7 +16,7 @@ function walkStmt(stmt: Stmt, visitor: Visitor): void {
   for (const block of blocksOf(stmt)) walkStmts(block, visitor);
 }
 
-export function walkExpr(expr: Expr | CallExpr, visitor: Visitor): void {
+function walkExpr(expr: Expr | CallExpr, visitor: Visitor): void {
   visitor.expr?.(expr);
   if (expr.op === 'sequence') walkStmts(expr.body, visitor);
   for (const child of operandsOf(expr)) walkExpr(child, visitor);
@@ -130,7 +130,7 @@ function rewriteStmt(stmt: Stmt, rewrite: Rewrite): Stmt {
   }
 }
 
-export function rewriteExpr(expr: Expr, rewrite: Rewrite): Expr {
+function rewriteExpr(expr: Expr, rewrite: Rewrite): Expr {
   return rewrite.expr(rewriteOperands(expr, rewrite));
 }
 

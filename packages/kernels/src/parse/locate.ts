@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { tokenizer } from 'acorn';
 import { callSiteOf } from './call-site.js';
 
-export interface Position {
+interface Position {
   readonly file: string;
   readonly line: number;
   readonly column: number;

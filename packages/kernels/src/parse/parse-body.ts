@@ -1,7 +1,7 @@
 import { parseExpressionAt } from 'acorn';
 import type { ArrowFunctionExpression, FunctionExpression, Node } from 'acorn';
 
-export type BodyFunction = ArrowFunctionExpression | FunctionExpression;
+type BodyFunction = ArrowFunctionExpression | FunctionExpression;
 
 /** A body as text and tree. Offsets of the tree minus `shift` are offsets in `text`. */
 export interface ParsedBody {

@@ -26,7 +26,7 @@ const FIELD: Record<Numeric, string> = { i32: 'a', u32: 'b', i64: 'c', u64: 'd',
 const Record6 = struct({ a: i32, b: u32, c: i64, d: u64, e: f32, f: f64 });
 
 /** Deterministic numbers from a seed (mulberry32). */
-export class Random {
+class Random {
   constructor(private state: number) {}
 
   next(): number {

@@ -16,7 +16,7 @@ import {
   uniform,
 } from '../index.js';
 
-export const Line = struct({ amount: i64, account: u32 });
+const Line = struct({ amount: i64, account: u32 });
 
 /** Scalars, struct fields, ragged sums. */
 export const totals = mapKernel(

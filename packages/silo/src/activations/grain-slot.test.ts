@@ -328,21 +328,21 @@ describe('deactivation', () => {
     const { silo, clock } = await startSilo([idle], { idleAfterMs: 1000, sweepIntervalMs: 100 });
     const grain = silo.getGrain(idle, 'k');
     const long = grain.work('long');
-    clock.advance(10_000);
+    clock.advanceMs(10_000);
     expect(silo.getInfo().activations).toBe(1);
     gates.long.open();
     await long;
-    clock.advance(900);
+    clock.advanceMs(900);
     await grain.work('again');
-    clock.advance(1000);
+    clock.advanceMs(1000);
     await settled();
     expect(silo.getInfo().activations).toBe(1);
-    clock.advance(200);
+    clock.advanceMs(200);
     await settled();
     expect(silo.getInfo().activations).toBe(0);
     expect(log.at(-1)).toBe('idle');
     expect(await grain.work('back')).toBe('back');
-    expect(clock.pendingTimers).toBe(1);
+    expect(clock.pending).toBe(1);
   });
 
   test('asked for in onActivate still serves one call per activation', async () => {

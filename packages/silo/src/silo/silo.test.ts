@@ -1,7 +1,7 @@
 import { GpuBridgeError, LifecycleStage } from '@gpu-bridge/abstractions';
 import type { DeactivationReason, GpuPlacementDirector, GrainClass } from '@gpu-bridge/abstractions';
 import { describe, expect, test } from 'vitest';
-import { ManualClock } from '../testing/manual-clock.js';
+import { FakeClock } from '@gpu-bridge/testkit';
 import { gate, grainClass, settled, startSilo } from '../testing/silo-fixture.js';
 import { Silo } from './silo.js';
 import type { SiloOptions } from './silo-options.js';
@@ -26,7 +26,7 @@ function codeOf(run: () => unknown): string | undefined {
 function silent(): ConstructorParameters<typeof Silo>[0] {
   const ignore = () => undefined;
   return {
-    clock: new ManualClock(),
+    clock: new FakeClock(),
     logger: { debug: ignore, info: ignore, warn: ignore, error: ignore },
     grainClasses: [greeter],
   };
@@ -179,7 +179,7 @@ describe('the life of a silo', () => {
     const { silo, clock } = await startSilo([greeter]);
     await silo.stop();
     expect(silo.getInfo().state).toBe('stopped');
-    expect(clock.pendingTimers).toBe(0);
+    expect(clock.pending).toBe(0);
   });
 
   test('finishes what it accepted, refuses the rest with DRAINING, then deactivates', async () => {
@@ -197,7 +197,7 @@ describe('the life of a silo', () => {
     await stopped;
     expect(log).toEqual(['a', 'b', 'stopping']);
     expect(silo.getInfo()).toMatchObject({ state: 'stopped', activations: 0 });
-    expect(clock.pendingTimers).toBe(0);
+    expect(clock.pending).toBe(0);
     await expect(grain.work('d')).rejects.toMatchObject({ code: 'DRAINING' });
   });
 
@@ -275,10 +275,10 @@ describe('the life of a silo', () => {
     const running = grain.work('a');
     const waiting = grain.work('b').catch((e: unknown) => e);
     const stop = silo.stop();
-    clock.advance(499);
+    clock.advanceMs(499);
     await settled();
     expect(silo.getInfo().state).toBe('draining');
-    clock.advance(1);
+    clock.advanceMs(1);
     await stop;
     expect(GpuBridgeError.is(await waiting, 'DRAINING')).toBe(true);
     expect(logged).toMatchObject([{ level: 'warn', fields: { activations: 1, waitingCalls: 1, runningTurns: 1 } }]);
@@ -299,7 +299,7 @@ describe('the life of a silo', () => {
     const { silo, clock } = await startSilo([hanging], { drainTimeoutMs: 500 });
     const call = silo.getGrain(hanging, 'k').greet('x');
     const stop = silo.stop();
-    clock.advance(500);
+    clock.advanceMs(500);
     await expect(call).rejects.toMatchObject({ code: 'DRAINING' });
     await stop;
     hold.open();

@@ -2,7 +2,7 @@ import type { Grain, GrainClass, GrainContext, GrainOptions, Logger } from '@gpu
 import { Silo } from '../silo/silo.js';
 import type { SiloServices } from '../silo/silo.js';
 import type { SiloOptions } from '../silo/silo-options.js';
-import { ManualClock } from './manual-clock.js';
+import { FakeClock } from '@gpu-bridge/testkit';
 
 /** A promise that a test settles. */
 export interface Gate {
@@ -35,7 +35,7 @@ export function grainClass<G extends object>(
 
 export interface Fixture {
   readonly silo: Silo;
-  readonly clock: ManualClock;
+  readonly clock: FakeClock;
   readonly logged: {
     readonly level: string;
     readonly message: string;
@@ -49,7 +49,7 @@ export async function startSilo(
   options?: SiloOptions,
   services?: Partial<SiloServices>,
 ): Promise<Fixture> {
-  const clock = new ManualClock();
+  const clock = new FakeClock();
   const logged: Fixture['logged'] = [];
   const log =
     (level: string) =>

@@ -39,7 +39,7 @@ export function toStored(dtype: DType, value: Value): number | bigint {
   return dtype === 'i64' || dtype === 'u64' ? BigInt(value) : Number(value);
 }
 
-export const zeroOf = (dtype: DType): Value => (dtype === 'bool' ? false : dtype === 'i64' || dtype === 'u64' ? 0n : 0);
+const zeroOf = (dtype: DType): Value => (dtype === 'bool' ? false : dtype === 'i64' || dtype === 'u64' ? 0n : 0);
 
 /** A window of a column, as bodies see arrays: an index outside reads zero, writes nothing and is counted. */
 export class ColumnWindow {

@@ -27,11 +27,11 @@ export const VIEW: Readonly<Record<DType, string>> = {
   u64: 'u64s',
 };
 
-export function zeroText(type: DType): string {
+function zeroText(type: DType): string {
   return isWide(type) ? '0n' : '0';
 }
 
-export function exprText(names: JsNames, expr: Expr | CallExpr): string {
+function exprText(names: JsNames, expr: Expr | CallExpr): string {
   const go = (e: Expr): string => exprText(names, e);
   switch (expr.op) {
     case 'literal':
@@ -95,7 +95,7 @@ export function exprText(names: JsNames, expr: Expr | CallExpr): string {
 }
 
 /** A simple statement as an expression, without the semicolon. */
-export function effectText(names: JsNames, stmt: Stmt): string {
+function effectText(names: JsNames, stmt: Stmt): string {
   switch (stmt.op) {
     case 'let':
     case 'set':

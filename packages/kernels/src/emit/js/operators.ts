@@ -3,7 +3,7 @@ import type { DType } from '@gpu-bridge/abstractions';
 import type { BinaryOperator, UnaryOperator } from '../../ir/nodes.js';
 
 /** Wraps an exact result into the type. */
-export function wrap(type: DType, text: string): string {
+function wrap(type: DType, text: string): string {
   switch (type) {
     case 'i32':
       return `(${text} | 0)`;

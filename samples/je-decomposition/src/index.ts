@@ -20,3 +20,18 @@ export { allocateFlowColumns, type FlowColumns } from './rules/flow-columns.js';
 export { decomposePlain, allocatePlainWorkspace, type PlainWorkspace } from './baseline/plain-js.js';
 export { FLOWS_CSV_HEADER, flowsCsv, writeFlowsCsv } from './report/flows-csv.js';
 export { accountTotalsOfFlows, accountTotalsOfLines, type AccountTotal } from './report/account-totals.js';
+export { checkConservation, isConserved, type Conservation } from './report/conservation.js';
+export { jeDecomposition } from './kernel/je.kernel.js';
+export {
+  FlowCollector,
+  decompositionInputs,
+  type DecompositionInputs,
+  type DecompositionOutputs,
+} from './kernel/journal-columns.js';
+export {
+  decomposeJournal,
+  type DecomposeOptions,
+  type DecomposeProgress,
+  type Decomposition,
+  type DecompositionExecutor,
+} from './decompose.js';

@@ -5,7 +5,7 @@ import { GpuBridgeError, RETRY_ADVICE, checkHints, resolveOptions } from '@gpu-b
 import { resolveSiloOptions } from '@gpu-bridge/silo';
 import { describe, expect, it } from 'vitest';
 import { startSilo } from '../support/silo.js';
-import { read, root, tableBelow } from './documents.js';
+import { filesIn, read, root, tableBelow } from './documents.js';
 
 const OPERATIONS = read('docs/OPERATIONS.md');
 const names = (rows: readonly string[][]): string[] => rows.map(([name]) => name!).sort();
@@ -79,6 +79,16 @@ describe('tables of packages', () => {
     function isHere(name: string): boolean {
       return packages.includes(name);
     }
+  });
+});
+
+describe('table of the demo', () => {
+  it('lists every option that its help explains', () => {
+    const sources = filesIn('samples/console-driver/src', (name) => name.endsWith('.ts')).map(read);
+    const help = sources.flatMap((source) => [...source.matchAll(/^ {2}(--[a-z-]+(?: [A-Z]+)?) {2,}/gm)]);
+    expect(help.length).toBeGreaterThan(0);
+    const options = help.map(([, option]) => option!).sort();
+    expect(names(tableBelow(read('README.md'), 'Options of the demo'))).toEqual(options);
   });
 });
 

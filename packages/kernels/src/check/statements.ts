@@ -38,10 +38,14 @@ function lowerStatement(f: FunctionState, node: Statement): Stmt[] {
     case 'VariableDeclaration':
       return lowerDeclaration(f, node);
     case 'IfStatement': {
-      const condition = f.kernel.diagnostics.guard(f.locate, () => lowerCondition(f, node.test));
+      const test = f.kernel.diagnostics.guard(f.locate, () => {
+        const { before, value } = effectsBefore(f, node.test);
+        return { before, condition: lowerCondition(f, value) };
+      });
       const then = blockOf(f, node.consequent);
       const otherwise = blockOf(f, node.alternate);
-      return [{ op: 'if', condition: known(condition), then, else: otherwise, at }];
+      const { before, condition } = known(test);
+      return [...before, { op: 'if', condition, then, else: otherwise, at }];
     }
     case 'ForStatement':
       return lowerFor(f, node, at);
@@ -148,7 +152,17 @@ function lowerReturn(f: FunctionState, argument: Expression | null, at: number):
     throw new Finding('type-mismatch', `this function returns nothing; ${fix}`, at);
   }
   if (argument === null) throw new Finding('missing-return', `this helper returns ${f.result}; give a value`, at);
-  return [{ op: 'return', value: typed(f.lower.value(f, argument), f.result, 'the result'), at }];
+  const { before, value } = effectsBefore(f, argument);
+  return [...before, { op: 'return', value: typed(f.lower.value(f, value), f.result, 'the result'), at }];
+}
+
+/** Minifiers put whole statements, branches too, before a condition or result: `if (a && b(), c)`. */
+function effectsBefore(f: FunctionState, node: Expression): { readonly before: Stmt[]; readonly value: Expression } {
+  if (node.type === 'ParenthesizedExpression') return effectsBefore(f, node.expression);
+  const last = node.type === 'SequenceExpression' ? node.expressions.at(-1) : undefined;
+  if (node.type !== 'SequenceExpression' || last === undefined) return { before: [], value: node };
+  const before = node.expressions.slice(0, -1).flatMap((e) => lowerEffects(f, e));
+  return { before, value: last };
 }
 
 function isVoid(node: Expression): boolean {

@@ -85,6 +85,11 @@ describe('a body minified by esbuild', () => {
     expect(body('(k,{out:o})=>{for(let i=k.u32(0);i<3;)o.n+=i,i++}')).toBe(
       body('(k, { out }) => { for (let i = k.u32(0); i < 3; i++) out.n += i; }'),
     );
+    expect(body('(k,{out:o,rate:r})=>{if(r>2?(o.n=1,o.sum=2n):r>1&&(o.n=2),r>3){o.sum=4n}}')).toBe(
+      body(
+        '(k, { out, rate }) => { if (rate > 2) { out.n = 1; out.sum = 2n; } else if (rate > 1) out.n = 2; if (rate > 3) out.sum = 4n; }',
+      ),
+    );
     expect(body('(k,{out:o})=>{let a=!0;a&&(o.n=1)}')).toBe(
       body('(k, { out }) => { const a = true; if (a) out.n = 1; }'),
     );

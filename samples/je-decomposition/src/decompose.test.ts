@@ -96,7 +96,7 @@ describe('decomposeJournal', () => {
   });
 
   it('rejects with the error of a failed job', async () => {
-    const error = new GpuBridgeError('OUTCOME_UNKNOWN', {} as never, 'gone');
+    const error = GpuBridgeError.invalidArgument('lines', 1, 'two');
     const executor: DecompositionExecutor = {
       execute: () =>
         Promise.resolve({

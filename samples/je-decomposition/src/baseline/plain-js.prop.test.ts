@@ -6,9 +6,8 @@ import { generateJournal } from '../journal/generate.js';
 import { Random } from '../journal/random.js';
 import type { Journal } from '../journal/journal.js';
 import { checkInvariants } from '../rules/invariants.js';
-import { METHOD, METHOD_NAMES, type FlowDirection, type MethodCode } from '../rules/method.js';
-import { decomposeSubEntry, type Flow, type RuleLine } from '../rules/oracle.js';
-import type { FlowColumns } from '../rules/flow-columns.js';
+import { METHOD, METHOD_NAMES, type FlowDirection } from '../rules/method.js';
+import { decomposeSubEntry } from '../rules/oracle.js';
 import { flowsOf, linesOf, randomJournal } from '../testing/random-journal.js';
 import { decomposePlain } from './plain-js.js';
 

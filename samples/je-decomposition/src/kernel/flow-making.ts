@@ -10,8 +10,7 @@ const sameAccount = helper(
     if (first >= accountOfLine.length) return 0;
     for (let i = start + 1; i < end; i++) {
       const other = line[byAmount[i]!]!;
-      if (other >= accountOfLine.length) return 0;
-      if (accountOfLine[other]! !== accountOfLine[first]!) return 0;
+      if (other >= accountOfLine.length || accountOfLine[other]! !== accountOfLine[first]!) return 0;
     }
     return 1;
   },

@@ -153,7 +153,8 @@ describe('the kernel in a bundle', () => {
       const { code } = esbuild!.transformSync(`globalThis.body = ${body.toString()}`, { minify: true });
       const text = code.trim().replace(/^globalThis\.body=/, '');
       // eslint-disable-next-line @typescript-eslint/no-implied-eval -- the kernel's own text, made shorter
-      return new Function(`return ${text}`)() as KernelDefinition['body'];
+      const evaluate = new Function(`return ${text}`) as () => KernelDefinition['body'];
+      return evaluate();
     };
     const known = new Map<HelperDefinition, HelperDefinition>();
     const minifyHelper = (helper: HelperDefinition): HelperDefinition => {

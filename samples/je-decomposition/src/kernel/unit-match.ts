@@ -146,27 +146,31 @@ const matchSubsets = helper(
       poolByAmount[count] = index - 0x8000_0000;
       count++;
     }
-    if (poolAmount[poolByAmount[0]!]! > amount[target[0]!]!) return false;
-    if (amount[target[left - 1]!]! < poolAmount[poolByAmount[poolLeft - 1]!]!) return false;
-    const found = k.uses.subsetSearch({
-      amount,
-      target,
-      targetCount: left,
-      poolAmount,
-      poolByAmount,
-      poolCount: poolLeft,
-      budget: p.budget,
-      freeAt: p.freeAt,
-      takenAt: p.takenAt,
-      available: p.available,
-      availableIndex: p.availableIndex,
-      availableAmount: p.availableAmount,
-      nextEqual: p.nextEqual,
-      top: p.top,
-      pick: p.pick,
-      mayHold: p.mayHold,
-    });
-    if (!found) return false;
+    const largest = poolAmount[poolByAmount[0]!]!;
+    const smallest = poolAmount[poolByAmount[poolLeft - 1]!]!;
+    if (
+      largest > amount[target[0]!]! ||
+      amount[target[left - 1]!]! < smallest ||
+      !k.uses.subsetSearch({
+        amount,
+        target,
+        targetCount: left,
+        poolAmount,
+        poolByAmount,
+        poolCount: poolLeft,
+        budget: p.budget,
+        freeAt: p.freeAt,
+        takenAt: p.takenAt,
+        available: p.available,
+        availableIndex: p.availableIndex,
+        availableAmount: p.availableAmount,
+        nextEqual: p.nextEqual,
+        top: p.top,
+        pick: p.pick,
+        mayHold: p.mayHold,
+      })
+    )
+      return false;
     for (let t = k.u32(0); t < left; t++) {
       const unit = target[t]!;
       let taken = p.takenAt[t]!;

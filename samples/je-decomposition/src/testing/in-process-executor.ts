@@ -87,9 +87,10 @@ export class InProcessExecutor implements DecompositionExecutor {
       return instance.exports.run as unknown as Run;
     }
     if (artifact === undefined) throw new Error(`no ${this.target} artifact`);
+    const { buffer } = memory;
     // eslint-disable-next-line @typescript-eslint/no-implied-eval -- runs the compiler's own output, as a host would
-    const make = new Function(`return (${artifact.source});`)() as (memory: ArrayBuffer | SharedArrayBuffer) => Run;
-    return make(memory.buffer);
+    const evaluate = new Function(`return (${artifact.source});`) as () => (memory: typeof buffer) => Run;
+    return evaluate()(buffer);
   }
 
   private layOut(

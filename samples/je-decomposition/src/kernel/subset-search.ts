@@ -9,7 +9,8 @@ import { array, bool, helper, i64, mutableArray, u32 } from '@gpu-bridge/kernels
  * Working space: `freeAt` and `takenAt` hold a set per level; the other arrays describe the `a` units that are available
  * to the target at hand, by position: which unit, its amount, as a set the next position of the same amount, and the sums
  * `top[s]` of the s largest. `pick[after]` is the position picked when `after` more picks follow. `mayHold` is a set of
- * 1,024 bits: the low bits of every available amount. An index `& 63` needs no bounds check.
+ * 1,024 bits: the low bits of every available amount. An index `& 63` needs no bounds
+ * check; 63 is the most that can stand there, since the last target keeps one unit.
  */
 export const subsetSearch = helper(
   'subsetSearch',
@@ -112,8 +113,8 @@ export const subsetSearch = helper(
       while (true) {
         if (after === size) {
           size++;
-          if (size > maxSize || goal < total - top[a - size]!) break;
-          if (goal > top[size]!) {
+          if (size > maxSize || goal < total - top[(a - size) & 63]!) break;
+          if (goal > top[size & 63]!) {
             after = size;
             continue;
           }
@@ -133,8 +134,8 @@ export const subsetSearch = helper(
           }
         } else {
           // rest - amount must be within low[after] and top[after].
-          const high = rest - (total - top[a - after]!);
-          const low = rest - top[after]!;
+          const high = rest - (total - top[(a - after) & 63]!);
+          const low = rest - top[after & 63]!;
           while (q < end) {
             const value = availableAmount[q & 63]!;
             if (value <= high && value >= low && ((blocked >> k.i64(q)) & 1n) === 0n) {

@@ -16,7 +16,7 @@ export interface ReaperSource {
   outstanding(): number;
   /** Shortest expected service time of an executor's oldest slot, ns. */
   expectedNs(): number;
-  /** Resolves at the next completion. */
+  /** Resolves at the next completion, also of work that began before a later call of it. */
   park(): Promise<void>;
 }
 
@@ -68,16 +68,19 @@ export class Reaper {
       }
       if (nowMs >= untilMs) break;
     }
-    if (source.outstanding() === 0) return;
+    // What completed may have brought new work, and with it the next poll.
+    if (this.scheduled || source.outstanding() === 0) return;
     const idleMs = nowMs - this.lastCompletionMs;
     if (idleMs > PARK_AFTER_MS || (idleMs > 0 && source.expectedNs() > SPIN_MS * 1e6)) this.park();
     else this.schedule(nowMs);
   };
 
   private park(): void {
+    // Asked again even when parked: work that began since must be waited for too.
+    const completion = this.source.park();
     if (this.parked) return;
     this.parked = true;
-    void this.source.park().then(() => {
+    void completion.then(() => {
       this.parked = false;
       if (this.scheduled) return;
       this.scheduled = true;

@@ -3,6 +3,9 @@ import type { ExecutorSlots } from './executor-slots.js';
 
 /** The rings of a device's executors, looked at together. */
 export class RingSet {
+  private bell: Promise<void> | undefined;
+  private ring: (() => void) | undefined;
+
   constructor(readonly executors: readonly ExecutorSlots[]) {}
 
   /** Entries in the rings of running executors. */
@@ -43,15 +46,26 @@ export class RingSet {
     return least;
   }
 
-  /** Resolves at the next completion of any ring that has work; one pending wait per ring is kept and reused. */
-  async park(): Promise<void> {
-    const waits: Promise<void>[] = [];
+  /**
+   * Resolves at the next completion of any ring that has work, now or at a later call. All calls share one promise, and
+   * each ring has at most one pending wait: a ring that works for long collects no callbacks.
+   */
+  park(): Promise<void> {
+    invariant(this.outstanding() > 0, 'the reaper parks on rings that have work');
+    this.bell ??= new Promise((resolve) => (this.ring = resolve));
     for (const slots of this.executors) {
       if (slots.outstanding.length === 0 || slots.state !== 'running') continue;
-      slots.waiter ??= slots.executor.ring.park().finally(() => (slots.waiter = undefined));
-      waits.push(slots.waiter);
+      slots.waiter ??= slots.executor.ring.park().then(() => {
+        slots.waiter = undefined;
+        this.wake();
+      });
     }
-    invariant(waits.length > 0 || this.outstanding() === 0, 'the reaper parks on rings that have work');
-    if (waits.length > 0) await Promise.race(waits);
+    return this.bell;
+  }
+
+  private wake(): void {
+    this.ring?.();
+    this.bell = undefined;
+    this.ring = undefined;
   }
 }

@@ -1,12 +1,12 @@
 import { GpuBridgeError } from '@gpu-bridge/abstractions';
 import type { Allocation } from '@gpu-bridge/abstractions';
-import type { Batch } from '../broker/batch.js';
 import { isArray } from '../columns/bound-inputs.js';
 import type { SourceColumn } from '../columns/bound-inputs.js';
 import type { DeviceMemory } from '../columns/device-memory.js';
+import type { Job } from '../jobs/job.js';
 import type { ArenaAllocator, ArenaBlock } from './arena-allocator.js';
 
-/** One allocation of a caller, and how many batches read it now. */
+/** One allocation of a caller, and how many jobs read it or are going to. */
 class Resident {
   readers = 0;
   constructor(readonly block: ArenaBlock) {}
@@ -19,7 +19,9 @@ class Resident {
 /** Callers' allocations in one arena: which columns may be used in place, and until when. */
 export class ArenaResidents {
   private readonly residents = new Set<Resident>();
-  private readonly pins = new Map<Batch, Resident[]>();
+  private readonly pins = new Map<Job, Resident[]>();
+
+  private closed = false;
 
   constructor(
     private readonly arena: ArenaAllocator,
@@ -50,24 +52,30 @@ export class ArenaResidents {
     return { deviceId: this.deviceId, data: data(block.offset), sizeBytes, dispose, [Symbol.dispose]: dispose };
   }
 
-  /** Keeps what a batch reads in place allocated until `unpin`. */
-  pin(batch: Batch): void {
-    if (this.residents.size === 0 || batch.isCoalesced) return;
+  /** Keeps what a job reads in place allocated until `unpin`; from its admission on, since it is staged later. */
+  pin(job: Job): void {
+    if (this.residents.size === 0) return;
     const read: Resident[] = [];
-    for (const source of batch.jobs[0]!.inputs.sources) {
+    for (const source of job.inputs.sources) {
       if (source === undefined || !isArray(source) || source.buffer !== this.memory.buffer) continue;
       const resident = this.find(source);
       if (resident !== undefined) read.push(resident);
     }
     for (const resident of read) resident.readers++;
-    if (read.length > 0) this.pins.set(batch, read);
+    if (read.length > 0) this.pins.set(job, read);
   }
 
-  unpin(batch: Batch): void {
-    const read = this.pins.get(batch);
+  unpin(job: Job): void {
+    if (this.pins.size === 0) return;
+    const read = this.pins.get(job);
     if (read === undefined) return;
     for (const resident of read) resident.readers--;
-    this.pins.delete(batch);
+    this.pins.delete(job);
+  }
+
+  /** No job begins any more, so memory is not used again: callers may dispose of what they have. */
+  close(): void {
+    this.closed = true;
   }
 
   private find(column: ArrayBufferView): Resident | undefined {
@@ -77,10 +85,10 @@ export class ArenaResidents {
 
   private dispose(resident: Resident): void {
     if (!this.residents.has(resident)) return;
-    if (resident.readers > 0) {
+    if (resident.readers > 0 && !this.closed) {
       throw GpuBridgeError.invalidArgument(
         'allocation',
-        `read by ${resident.readers} running batches`,
+        `read by ${resident.readers} jobs`,
         'one that no job reads any more',
       );
     }

@@ -145,6 +145,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     }
     this.refuseIfTooLarge(job);
     this.liveJobs++;
+    this.residents.pin(job);
     this.queue.enqueue(job);
     if (job.deadlineMs !== Infinity) {
       this.withDeadline.add(job);
@@ -162,7 +163,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     if (this.state !== 'accepting') throw this.refuse(this.errors.draining());
     if (job.deadlineMs <= this.nowMs()) throw this.refuse(this.errors.deadlineExceeded(job));
     const { queueLimit, tenantQueueLimit } = this.options;
-    const tenantWaits = this.queue.tenant(job.tenant).queued;
+    const tenantWaits = this.queue.find(job.tenant)?.queued ?? 0;
     if (tenantWaits < tenantQueueLimit && this.queue.queued < queueLimit) return;
     this.metrics.refused++;
     const waiting =
@@ -203,24 +204,32 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
 
   /** Fills the rings as far as work, slots and memory go. */
   private pump(): void {
+    let isMemoryShort = false;
     for (;;) {
       const idle = this.rings.emptiest(1);
-      const suspect = idle === undefined ? undefined : this.recovery.nextSuspect();
-      if (idle !== undefined && suspect !== undefined) {
-        this.submitRerun(idle, suspect, true);
+      if (this.recovery.hasSuspects) {
+        // Rings are not filled up meanwhile: under load none would ever be idle.
+        if (idle === undefined) return;
+        this.submitRerun(idle, this.recovery.nextSuspect()!, true);
         continue;
       }
       const slots = idle ?? this.rings.emptiest(this.options.slotsInFlight);
       if (slots === undefined) return;
       const rerun = this.recovery.nextRerun();
       if (rerun !== undefined) this.submitRerun(slots, rerun, false);
-      else if (!this.submitNext(slots)) return;
+      else if (!this.submitNext(slots, isMemoryShort)) {
+        if (isMemoryShort) return;
+        isMemoryShort = true;
+      }
     }
   }
 
-  /** Submits the next slot that is due; false when nothing waits or memory is short. */
-  private submitNext(slots: ExecutorSlots): boolean {
-    const due = this.queue.next((lane) => this.costNs(lane));
+  /**
+   * Submits the next slot that is due; false when nothing waits or memory is short. Then what is staged already must
+   * go on, whoever is due: it holds the memory that the others wait for.
+   */
+  private submitNext(slots: ExecutorSlots, onlyStaged: boolean): boolean {
+    const due = onlyStaged ? this.queue.nextStaged() : this.queue.next((lane) => this.costNs(lane));
     if (due === undefined) return false;
     const { tenant, lane } = due;
     const batch = lane.batch ?? this.formBatch(tenant, lane);
@@ -253,12 +262,12 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
       block = this.arena.allocate(batch.measure());
       if (block === undefined) {
         lane.unshift([jobs[0]!]);
-        return undefined;
+        jobs[0]!.batch = undefined; // it still waits
+        return this.waitForMemory(tenant, lane, batch);
       }
     }
     this.queue.count(tenant, -batch.jobs.length);
     batch.stage(block, this.memory);
-    this.residents.pin(batch);
     this.liveBatches.add(batch);
     if (batch.isCoalesced) this.metrics.coalesced += batch.jobs.length;
     else batch.slotItems = slotItemsFor(batch.jobs[0]!, this.executors.length);
@@ -276,6 +285,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     const job = lane.peek()!;
     lane.shift();
     this.queue.count(tenant, -1);
+    this.residents.unpin(job);
     this.endJob(job, 'failed', this.errors.arenaExhausted(batch.measure(), this.arena.capacityBytes));
     this.schedulePump();
     return undefined;
@@ -413,17 +423,17 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
       this.schedulePump();
       return;
     }
+    if (batch.jobs.every((job) => job.hasEnded)) for (const job of batch.jobs) this.residents.unpin(job);
     if (batch.holders > 0 || batch.block === undefined) return;
     this.arena.free(batch.block);
     batch.block = undefined;
-    this.residents.unpin(batch);
     this.liveBatches.delete(batch);
     this.schedulePump();
   }
 
   private abandon(batch: Batch): void {
     batch.abandon();
-    for (const lane of this.queue.tenant(batch.jobs[0]!.tenant).lanes) if (lane.batch === batch) lane.batch = undefined;
+    for (const lane of this.queue.find(batch.jobs[0]!.tenant)?.lanes ?? []) if (lane.batch === batch) lane.batch = undefined;
   }
 
   private expire(job: Job): void {
@@ -443,6 +453,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     const waited = job.batch === undefined;
     this.endJob(job, state, error);
     if (waited) {
+      this.residents.unpin(job);
       const tenant = this.queue.tenant(job.tenant);
       this.queue.count(tenant, -1);
       tenant.laneOf(job).sweep(tenant.queued);
@@ -500,12 +511,14 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     this.state = 'closed';
     this.watchdog.stop();
     this.unread.stop();
+    this.residents.close();
     this.pressure.complete();
   }
 
   private failEverything(error: () => GpuBridgeError): void {
     for (const job of [...this.queue.waiting()]) this.stopJob(job, 'failed', error());
     for (const batch of [...this.liveBatches]) for (const job of batch.jobs) this.stopJob(job, 'failed', error());
+    for (const { batch } of this.recovery.dropAll()) this.settleBatch(batch);
   }
 
   private notifyPressure(): void {

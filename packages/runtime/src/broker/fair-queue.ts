@@ -95,6 +95,12 @@ export class FairQueue {
     return this.total;
   }
 
+  /** The queue of a tenant that has work. */
+  find(name: string): TenantQueue | undefined {
+    return this.tenants.get(name);
+  }
+
+  /** The tenant's queue, made when first asked for: only for a job that will be queued. */
   tenant(name: string): TenantQueue {
     let tenant = this.tenants.get(name);
     if (tenant === undefined) {
@@ -143,6 +149,15 @@ export class FairQueue {
       if (this.active.length === 1 || tenant.deficitNs >= costNs(lane)) return { tenant, lane };
       tenant.deficitNs += QUANTUM_NS * tenant.weight;
       this.turn++;
+    }
+    return undefined;
+  }
+
+  /** Any lane whose batch is staged and partly handed out. */
+  nextStaged(): { readonly tenant: TenantQueue; readonly lane: Lane } | undefined {
+    for (const tenant of this.active) {
+      const lane = tenant.lanes.find((l) => l.batch !== undefined);
+      if (lane !== undefined) return { tenant, lane };
     }
     return undefined;
   }

@@ -26,12 +26,23 @@ export class Recovery {
     private readonly poisoned: (job: Job, reason: string) => GpuBridgeError,
   ) {}
 
+  get hasSuspects(): boolean {
+    return this.suspects.length > 0;
+  }
+
   nextSuspect(): Rerun | undefined {
     return taken(this.suspects.shift());
   }
 
   nextRerun(): Rerun | undefined {
     return taken(this.reruns.shift());
+  }
+
+  /** Everything that waits to run again; none of it will. */
+  dropAll(): readonly Rerun[] {
+    const dropped = [...this.suspects.splice(0), ...this.reruns.splice(0)];
+    for (const rerun of dropped) taken(rerun);
+    return dropped;
   }
 
   /** The executor died before it began this entry. */

@@ -12,6 +12,9 @@ export class ExecutorSlots {
   /** The pending wait for its completion bell; at most one per ring. */
   waiter: Promise<void> | undefined;
 
+  /** Why the incarnation that was just started ended before anybody used it. */
+  diedStarting: string | undefined;
+
   constructor(readonly executor: Executor) {}
 
   /** The entry that runs now or ran last, if it has not been reaped. */

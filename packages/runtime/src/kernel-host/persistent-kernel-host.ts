@@ -115,6 +115,7 @@ export class PersistentKernelHost {
   }
 
   private unexpectedExit(slots: ExecutorSlots, reason: string): void {
+    if (slots.state === 'starting') slots.diedStarting = reason; // `revive` has not heard yet that it started
     if (this.closed || slots.state !== 'running') return;
     slots.state = 'dying';
     this.logger.error('an executor died', { device: this.device.description.id, group: slots.executor.group, reason });
@@ -136,8 +137,10 @@ export class PersistentKernelHost {
     for (let backoffMs = FIRST_BACKOFF_MS; !this.closed; backoffMs = Math.min(2 * backoffMs, MAX_BACKOFF_MS)) {
       if (this.isHopeless()) return this.giveUp(slots);
       try {
+        slots.diedStarting = undefined;
         await slots.executor.start();
         if (this.isClosed()) return;
+        if (slots.diedStarting !== undefined) throw new Error(slots.diedStarting);
         slots.state = 'running';
         this.events?.revived(slots);
         return;

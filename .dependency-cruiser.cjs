@@ -54,12 +54,12 @@ module.exports = {
     },
     {
       name: 'samples-import-the-public-api',
-      comment: 'A sample shows what a user writes: hosting, grains, kernels, abstractions, and other samples by name.',
+      comment: 'A sample shows what a user writes: hosting, grains, streams, kernels, abstractions, and other samples by name.',
       severity: 'error',
       from: { path: '^samples/' },
       to: {
         path: '^(packages|@gpu-bridge)/',
-        pathNot: [ours(['hosting', 'grains', 'kernels', 'abstractions']), '^@gpu-bridge/sample-'],
+        pathNot: [ours(['hosting', 'grains', 'streams', 'kernels', 'abstractions']), '^@gpu-bridge/sample-'],
       },
     },
     {

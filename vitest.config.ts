@@ -6,6 +6,9 @@ const suffixes = ['**/*.prop.test.ts', '**/*.sim.test.ts'];
 /** One project per kind of test, told apart by suffix: `vitest run --project unit`. */
 export default defineConfig({
   test: {
+    // Outcomes are asserted, never times: these limits only end what hangs, also on a busy machine.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     projects: [
       {
         test: { name: 'unit', include: ['{packages,samples,bench}/**/*.test.ts'], exclude: [...exclude, ...suffixes] },

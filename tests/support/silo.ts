@@ -31,7 +31,7 @@ export async function startSilo(options: GpuBridgeOptions = {}): Promise<TestSil
   const log = (message: string): void => void warnings.push(message);
   const logger: Logger = { debug: () => undefined, info: () => undefined, warn: log, error: log };
   const host = addGpuBridge(container, { ...options, cpu: false });
-  container.rebindSync<Logger>(Tokens.Logger).toConstantValue(logger);
+  container.rebind<Logger>(Tokens.Logger).toConstantValue(logger);
   const { cpu } = resolveOptions({ cpu: { workers: 2, arenaMiB: 64, ...options.cpu } });
   if (cpu === false) throw new Error('the tests need the CPU device');
   const backend = new ObservedBackend(new CpuBackend(cpu));

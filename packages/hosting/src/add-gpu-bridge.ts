@@ -4,9 +4,16 @@ import { cpuBackendModule } from '@gpu-bridge/compute-cpu';
 import { grainsModule } from '@gpu-bridge/grains';
 import { createKernelCompiler } from '@gpu-bridge/kernels';
 import { runtimeModule } from '@gpu-bridge/runtime';
-import { siloModule } from '@gpu-bridge/silo';
+import { resolveSiloOptions, siloModule } from '@gpu-bridge/silo';
+import type { SiloOptions } from '@gpu-bridge/silo';
 import type { Container } from 'inversify';
 import { GpuBridgeHost } from './gpu-bridge-host.js';
+
+/** Everything a host application may set; see the parts for defaults and ranges. */
+export interface GpuBridgeHostOptions extends GpuBridgeOptions {
+  /** The in-process silo: activations, call queues, shutdown. */
+  readonly silo?: SiloOptions;
+}
 
 /**
  * Adds GpuBridge to a host application's container and returns the host to start and stop it with. Everything is
@@ -21,14 +28,16 @@ import { GpuBridgeHost } from './gpu-bridge-host.js';
  *
  * @throws GpuBridgeError `INVALID_ARGUMENT` for an option that is unknown or out of range; nothing is bound then.
  */
-export function addGpuBridge(container: Container, options: GpuBridgeOptions = {}): GpuBridgeHost {
-  const resolved = resolveOptions(options);
+export function addGpuBridge(container: Container, options: GpuBridgeHostOptions = {}): GpuBridgeHost {
+  const { silo, ...bridge } = options;
+  const resolved = resolveOptions(bridge);
+  resolveSiloOptions(silo);
   container.bind(Tokens.Options).toConstantValue(resolved);
   container
     .bind(Tokens.KernelCompiler)
     .toDynamicValue(() => createKernelCompiler())
     .inSingletonScope();
-  container.load(runtimeModule, siloModule(), grainsModule);
+  container.load(runtimeModule, siloModule(silo), grainsModule);
   if (resolved.cpu !== false) container.load(cpuBackendModule);
   return new GpuBridgeHost(() => container.getAllAsync<LifecycleParticipant>(Tokens.LifecycleParticipant));
 }

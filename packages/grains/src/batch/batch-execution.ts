@@ -27,18 +27,35 @@ export interface BatchExecution<TOut> extends Disposable {
   dispose(): void;
 }
 
-/** Joins a handle with the reading of its results, which starts when the batches are iterated. */
-export function executionOf<TIn, TOut>(
-  kernel: GpuKernel<TIn, TOut>,
-  handle: KernelHandle<TOut>,
-  options: ReadOptions,
-): BatchExecution<TOut> {
-  return {
-    jobId: handle.jobId,
-    batches: { [Symbol.asyncIterator]: () => kernel.readResults(handle, options)[Symbol.asyncIterator]() },
-    result: handle.result,
-    cancel: () => handle.cancel(),
-    dispose: () => handle.dispose(),
-    [Symbol.dispose]: () => handle.dispose(),
-  };
+/** Joins a handle with the reading of its results. Job id and result are asked of the handle only when used. */
+export class AdmittedBatch<TIn, TOut> implements BatchExecution<TOut> {
+  constructor(
+    private readonly kernel: GpuKernel<TIn, TOut>,
+    private readonly handle: KernelHandle<TOut>,
+    private readonly options: ReadOptions,
+  ) {}
+
+  get jobId(): string {
+    return this.handle.jobId;
+  }
+
+  get batches(): AsyncIterable<ColumnBatch<TOut>> {
+    return { [Symbol.asyncIterator]: () => this.kernel.readResults(this.handle, this.options)[Symbol.asyncIterator]() };
+  }
+
+  get result(): Promise<GpuResult> {
+    return this.handle.result;
+  }
+
+  cancel(): void {
+    this.handle.cancel();
+  }
+
+  dispose(): void {
+    this.handle.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.handle.dispose();
+  }
 }

@@ -1,6 +1,6 @@
 import { GpuBridgeError } from '@gpu-bridge/abstractions';
 import type { GpuBridge, GpuExecutionHints, GpuKernel, Grain, GridLaunch } from '@gpu-bridge/abstractions';
-import { executionOf } from './batch-execution.js';
+import { AdmittedBatch } from './batch-execution.js';
 import type { BatchExecution, ReadOptions } from './batch-execution.js';
 
 /** Inputs or outputs of a kernel whose definition is not at hand. */
@@ -39,7 +39,7 @@ export class GpuBatchGrain<TIn = UntypedColumns, TOut = UntypedColumns> implemen
     options: ReadOptions = {},
   ): Promise<BatchExecution<TOut>> {
     checkReadOptions(options);
-    return executionOf(this.kernel, await this.kernel.submitBatch(items, hints, signal), options);
+    return new AdmittedBatch(this.kernel, await this.kernel.submitBatch(items, hints, signal), options);
   }
 
   /** Submits one launch of a grid kernel; otherwise as `execute`. */
@@ -51,7 +51,7 @@ export class GpuBatchGrain<TIn = UntypedColumns, TOut = UntypedColumns> implemen
     options: ReadOptions = {},
   ): Promise<BatchExecution<TOut>> {
     checkReadOptions(options);
-    return executionOf(this.kernel, await this.kernel.submitGrid(args, launch, hints, signal), options);
+    return new AdmittedBatch(this.kernel, await this.kernel.submitGrid(args, launch, hints, signal), options);
   }
 }
 

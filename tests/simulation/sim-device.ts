@@ -64,8 +64,8 @@ export class SimDevice {
     container.bind(Tokens.KernelCompiler).toConstantValue(compiler);
     container.bind(Tokens.ComputeBackend).toConstantValue(backend);
     container.load(runtimeModule);
-    (await container.rebind<Clock>(Tokens.Clock)).toConstantValue(sim.clock);
-    (await container.rebind<Logger>(Tokens.Logger)).toConstantValue(silent);
+    container.rebind<Clock>(Tokens.Clock).toConstantValue(sim.clock);
+    container.rebind<Logger>(Tokens.Logger).toConstantValue(silent);
     const found = await container.getAllAsync<LifecycleParticipant>(Tokens.LifecycleParticipant);
     sim.participants = found.sort((a, b) => a.stage - b.stage);
     for (const participant of sim.participants) {

@@ -99,7 +99,7 @@ export class Simulation {
     if (roll < 34) await this.submitSome();
     else if (roll < 68) this.stepSome();
     else if (roll < 72) this.faultExecutor();
-    else if (roll < 77) this.pickJob()?.reading === 'later' && this.read(this.pickJob());
+    else if (roll < 77) this.readLater(this.pickJob());
     else if (roll < 80) this.cancel(this.pickJob());
     else if (roll < 83) this.dispose(this.pickJob());
     else if (roll < 85) this.freeAllocation();
@@ -165,7 +165,7 @@ export class Simulation {
     if (!(x instanceof Uint32Array)) return undefined;
     try {
       const allocation = this.sim.bridge.allocate({ kind: 'scalar', dtype: 'u32' }, x.length);
-      (allocation.data as Uint32Array).set(x);
+      allocation.data.set(x);
       this.allocations.push(allocation);
       return allocation;
     } catch (error) {
@@ -259,8 +259,12 @@ export class Simulation {
     job.allocation = undefined;
   }
 
-  private read(job: Tracked | undefined): void {
-    if (job === undefined || job.reader !== undefined || job.wasDisposed) return;
+  private readLater(job: Tracked | undefined): void {
+    if (job?.reading === 'later') this.read(job);
+  }
+
+  private read(job: Tracked): void {
+    if (job.reader !== undefined || job.wasDisposed) return;
     const read = async (): Promise<void> => {
       try {
         for await (const batch of this.kernel(job.plan.kernel).readResults(job.handle, { mode: job.mode })) {
@@ -357,7 +361,7 @@ export class Simulation {
   }
 
   private async checkEnd(): Promise<void> {
-    await Promise.all(this.jobs.map((job) => job.reader));
+    for (const job of this.jobs) await job.reader;
     for (const job of this.jobs) this.checkJob(job);
     for (const job of this.jobs) job.handle.dispose();
     for (const allocation of this.allocations) allocation.dispose();

@@ -212,7 +212,31 @@ export class UnitMatcher {
           for (; q < end; q++) {
             const amount = availableAmount[q]!;
             if (amount > high || amount < low || isCopy(equalBefore[q]!, isPicked)) continue;
-            if (after !== 1 || mayHold[(rest - amount) & FILTER_MASK] !== 0) break;
+            if (after > 2) break;
+            if (after === 2) {
+              // Three picks are left, and most often no two others fit this one: that is found out at once, and without
+              // branches, which could not be foreseen.
+              const other = rest - amount;
+              const otherHigh = other - (total - top[a - 1]!);
+              const otherLow = other - top[1]!;
+              let spent = a - 2 - q;
+              let hits = 0;
+              isPicked[q] = 1;
+              for (let r = q + 1; r < a - 1; r++) {
+                const second = availableAmount[r]!;
+                const before = equalBefore[r]!;
+                const open = before < 0 ? 1 : isPicked[before]!;
+                const passes = Number(second <= otherHigh) & Number(second >= otherLow) & open;
+                hits |= passes & mayHold[(other - second) & FILTER_MASK]!;
+                spent += (a - 1 - r) & -passes;
+              }
+              isPicked[q] = 0;
+              if (hits !== 0) break;
+              nodes += spent;
+              if (nodes > budget) return false;
+              continue;
+            }
+            if (mayHold[(rest - amount) & FILTER_MASK] !== 0) break;
             // Two picks are left and no unit can be the second: its positions count as examined, in vain.
             nodes += a - q - 1;
           }

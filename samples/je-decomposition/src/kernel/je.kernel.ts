@@ -1,25 +1,10 @@
-import {
-  constant,
-  f32,
-  i64,
-  input,
-  mapKernel,
-  output,
-  ragged,
-  scratch,
-  struct,
-  u32,
-  uniform,
-} from '@gpu-bridge/kernels';
-import { MAX_SEARCH_POOL, METHOD, NODE_BUDGET } from '../rules/method.js';
+import { constant, f32, i64, input, mapKernel, output, ragged, struct, u32, uniform } from '@gpu-bridge/kernels';
+import { METHOD, NODE_BUDGET } from '../rules/method.js';
 import { pairBuckets, runCursors } from './flow-making.js';
 import { groupUnits, orderByCell } from './grouping.js';
 import { sortByKey, sortUnits } from './sorting.js';
 import { matchUnits } from './unit-match.js';
-
-/** Places for the lines of a sub-entry and its suspense line. */
-const PER_UNIT = { max: [1, 1] } as const;
-const PER_SEARCHED = { max: [0, MAX_SEARCH_POOL] } as const;
+import { WORKING_SPACE } from './working-space.js';
 
 /**
  * The rules of RULES.md for one sub-entry per item.
@@ -42,34 +27,7 @@ export const jeDecomposition = mapKernel(
         ragged(struct({ fromLine: u32, toLine: u32, amount: i64, method: u32, confidence: f32 }), { max: [1, 1] }),
       ),
       summary: output(struct({ method: u32, residue: i64 })),
-      line: scratch(u32, PER_UNIT),
-      amount: scratch(i64, PER_UNIT),
-      byAmount: scratch(u32, PER_UNIT),
-      cell: scratch(u32, PER_UNIT),
-      group: scratch(u32, PER_UNIT),
-      groupAmount: scratch(i64, PER_UNIT),
-      groupByAmount: scratch(u32, PER_UNIT),
-      groupCell: scratch(u32, PER_UNIT),
-      target: scratch(u32, PER_UNIT),
-      spare: scratch(u32, PER_UNIT),
-      sortKey: scratch(i64, PER_UNIT),
-      flowFrom: scratch(u32, PER_UNIT),
-      flowTo: scratch(u32, PER_UNIT),
-      flowAmount: scratch(i64, PER_UNIT),
-      flowOrder: scratch(u32, PER_UNIT),
-      sureness: scratch(f32, PER_UNIT),
-      pool: scratch(u32, PER_SEARCHED),
-      poolByAmount: scratch(u32, PER_SEARCHED),
-      poolAmount: scratch(i64, PER_SEARCHED),
-      freeAt: scratch(i64, PER_SEARCHED),
-      takenAt: scratch(i64, PER_SEARCHED),
-      available: scratch(u32, PER_SEARCHED),
-      availableIndex: scratch(u32, PER_SEARCHED),
-      availableAmount: scratch(i64, PER_SEARCHED),
-      nextEqual: scratch(i64, PER_SEARCHED),
-      pick: scratch(u32, PER_SEARCHED),
-      top: scratch(i64, { max: [0, MAX_SEARCH_POOL + 1] }),
-      mayHold: scratch(i64, { max: [0, 16] }),
+      ...WORKING_SPACE,
     },
     constants: {
       A: constant(u32, METHOD.A),

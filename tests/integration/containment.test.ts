@@ -22,7 +22,7 @@ describe('misbehaving kernels', () => {
     expect(result.outcome).toBe('failed');
     expect(result.error).toMatchObject({ code: 'JOB_POISONED', details: { kernel: 'spin', deaths: 2 } });
     await until(() => silo.bridge.getInfo().devices[0]!.health === 'healthy', 'the executor is back');
-    expect(silo.bridge.getInfo().devices[0]!.counters).toMatchObject({ completed: 300, failed: 1, deaths: 2 });
+    expect(silo.bridge.getInfo().devices[0]!.counters).toMatchObject({ completed: 300, failed: 1, deaths: 3 });
   });
 
   it('finds the offender among coalesced jobs and completes its neighbours', async () => {

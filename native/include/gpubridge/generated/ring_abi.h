@@ -33,7 +33,7 @@ enum class Status : std::uint32_t {
   kUnknownKernel = 3,
   // The kernel trapped; its outputs are unspecified.
   kKernelFault = 4,
-  // The argument block or a column lies outside the arena; nothing ran.
+  // The argument block does not start inside the arena, or not on 16 bytes; nothing ran.
   kBadArgumentBlock = 5,
   // The entry belongs to another incarnation of the executor; nothing ran.
   kStaleGeneration = 6,

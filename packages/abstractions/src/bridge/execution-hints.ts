@@ -24,7 +24,10 @@ export interface GpuExecutionHints {
   readonly maxMicroBatch?: number;
   /** Preferred mode; the result says which one ran. Default `auto`. */
   readonly executionMode?: ExecutionMode | 'auto';
-  /** Absolute, ns on the injected clock. When it passes, the job fails with `DEADLINE_EXCEEDED`, also while running. */
+  /**
+   * Absolute, ns on the injected clock; on the default one, `BigInt(Math.round(performance.now() * 1e6))` is now. When it
+   * passes, the job fails with `DEADLINE_EXCEEDED`, also while running.
+   */
   readonly deadlineNs?: bigint;
   /** Whose queue and limits apply, 1 … 64 characters; default `default`. */
   readonly tenant?: string;

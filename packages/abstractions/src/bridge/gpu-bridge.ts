@@ -89,7 +89,7 @@ export interface GpuKernel<TIn, TOut> {
 }
 
 export interface GridLaunch {
-  /** Work-items along x, y, z: one to three positive integers, product below 2^32. */
+  /** Work-items along x, y, z: one to three positive integers, product below 2^31. */
   readonly globalSize: readonly number[];
   /** Elements of each output and atomic array, by parameter name; default: the product of the global size. */
   readonly sizes?: Readonly<Record<string, number>>;
@@ -141,7 +141,8 @@ export interface GpuResult {
   readonly serviceNs: number;
 }
 
-export type DeviceHealth = 'healthy' | 'suspect' | 'restarting' | 'closed';
+/** `lost`: given up after too many deaths nobody asked for. */
+export type DeviceHealth = 'healthy' | 'suspect' | 'restarting' | 'lost' | 'closed';
 
 /** Demand on a device. */
 export interface DevicePressure {
@@ -188,6 +189,8 @@ export interface DeviceCounters {
   readonly fallbacks: number;
   /** Results nobody read in time. */
   readonly expired: number;
+  /** Completions that named nothing in flight, and were ignored: a fault of the device. */
+  readonly strays: number;
 }
 
 export interface GpuBridgeInfo {

@@ -24,7 +24,7 @@ export interface CpuDeviceOptions {
 export interface BrokerOptions {
   /** Jobs that may wait per device over all tenants, 1 … 10^6; beyond it: `QUEUE_FULL`. Default 4,096. */
   readonly queueLimit?: number;
-  /** Jobs that may wait per tenant on one device. Default 1,024. */
+  /** Jobs that may wait per tenant on one device, 1 … 10^6. Default 1,024. */
   readonly tenantQueueLimit?: number;
   /** Share of a tenant under contention, by tenant name, above 0; default 1 each. */
   readonly tenantWeights?: Readonly<Record<string, number>>;
@@ -39,7 +39,10 @@ export interface HealthOptions {
   readonly slotBudgetMs?: number;
   /** How often the watchdog looks, ms, at least 1. Default 10. */
   readonly checkIntervalMs?: number;
-  /** Deaths of an executor within a minute after which its device counts as lost. Default 20. */
+  /**
+   * Deaths nobody asked for, and failed starts, that a device's executors may have within a minute, 1 … 10^6; with more
+   * it is given up. Kills by the watchdog do not count. Default 20.
+   */
   readonly maxDeathsPerMinute?: number;
   /** How long `stop` waits for accepted jobs before it fails what is left with `DRAINING`, ms. Default 30,000. */
   readonly drainTimeoutMs?: number;

@@ -59,7 +59,7 @@ export const RETRY_ADVICE: Readonly<Record<ErrorCode, RetryAdvice>> = {
   INDEX_OUT_OF_RANGE: 'never',
   NOT_SAFE_INTEGER: 'never',
   QUEUE_FULL: 'same-device',
-  ARENA_EXHAUSTED: 'same-device',
+  ARENA_EXHAUSTED: 'another-device',
   DEADLINE_EXCEEDED: 'never',
   CANCELLED: 'never',
   JOB_POISONED: 'never',

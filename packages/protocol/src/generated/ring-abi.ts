@@ -27,7 +27,7 @@ export const Status = {
   UNKNOWN_KERNEL: 3,
   /** The kernel trapped; its outputs are unspecified. */
   KERNEL_FAULT: 4,
-  /** The argument block or a column lies outside the arena; nothing ran. */
+  /** The argument block does not start inside the arena, or not on 16 bytes; nothing ran. */
   BAD_ARGUMENT_BLOCK: 5,
   /** The entry belongs to another incarnation of the executor; nothing ran. */
   STALE_GENERATION: 6,

@@ -13,7 +13,7 @@ import type {
   RaggedType,
   ResolvedGpuBridgeOptions,
 } from '@gpu-bridge/abstractions';
-import { merge } from 'rxjs';
+import { ReplaySubject, merge, switchMap } from 'rxjs';
 import { DeviceBroker } from '../broker/device-broker.js';
 import type { KernelCatalog } from '../catalog/kernel-catalog.js';
 import type { DeviceMemory } from '../columns/device-memory.js';
@@ -31,6 +31,9 @@ export class LocalGpuBridge implements GpuBridge {
   private state: GpuBridgeInfo['state'] = 'created';
   private brokers: readonly DeviceBroker[] = [];
   private devices: DeviceSelector;
+  private readonly started = new ReplaySubject<readonly DeviceBroker[]>(1);
+  /** One object for all subscribers, also for those who come before the start. */
+  private readonly pressure$ = this.started.pipe(switchMap((brokers) => merge(...brokers.map((b) => b.pressure$))));
   private readonly kernels = new Map<string, LocalKernel>();
   private readonly aborts = new AbortRegistry();
   private readonly results: ResultStore;
@@ -51,7 +54,7 @@ export class LocalGpuBridge implements GpuBridge {
       state: this.state,
       devices: this.brokers.map((broker) => describeDevice(broker)),
       kernels: this.catalog.descriptors(),
-      pressure$: merge(...this.brokers.map((broker) => broker.pressure$)),
+      pressure$: this.pressure$,
     };
   }
 
@@ -95,6 +98,8 @@ export class LocalGpuBridge implements GpuBridge {
     this.brokers = this.feature.hosts.map((host) => new DeviceBroker(host, broker, health, this.clock, this.logger));
     this.devices = new DeviceSelector(this.brokers, this.logger);
     this.state = 'started';
+    this.started.next(this.brokers);
+    this.started.complete();
   }
 
   /** Refuses new jobs and waits for the accepted ones. */
@@ -106,12 +111,9 @@ export class LocalGpuBridge implements GpuBridge {
   }
 
   private refuseUnlessStarted(): void {
-    if (this.state === 'created')
-      throw new GpuBridgeError(
-        'DRAINING',
-        { what: 'the bridge' },
-        'the bridge has not started; await host.start() first',
-      );
+    if (this.state === 'created') {
+      throw GpuBridgeError.invalidArgument('bridge', 'not started', 'started: await host.start() first');
+    }
     if (this.state === 'stopped')
       throw new GpuBridgeError('DRAINING', { what: 'the bridge' }, 'the bridge has stopped');
   }

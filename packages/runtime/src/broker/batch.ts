@@ -85,9 +85,14 @@ export class Batch {
     return bytes;
   }
 
-  /** Copies the inputs in and writes the argument block. */
-  stage(block: ArenaBlock, memory: DeviceMemory): void {
+  /**
+   * Copies the inputs in and writes the argument block.
+   *
+   * @param wipe - clears the block first, since kernels and readers of gaps could see what another tenant left there.
+   */
+  stage(block: ArenaBlock, memory: DeviceMemory, wipe: boolean): void {
     this.block = block;
+    if (wipe) memory.u8.fill(0, block.offset, block.offset + block.sizeBytes);
     this.argumentsOffset = block.offset;
     const { shape } = this.kernel;
     const [x, y, z] = this.jobs[0]!.inputs.grid;

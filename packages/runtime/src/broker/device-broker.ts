@@ -7,7 +7,7 @@ import type {
   ResolvedHealthOptions,
 } from '@gpu-bridge/abstractions';
 import { Op, Status, createCqe, createSqe } from '@gpu-bridge/protocol';
-import type { Cqe } from '@gpu-bridge/protocol';
+import type { Cqe, Sqe } from '@gpu-bridge/protocol';
 import { Subject } from 'rxjs';
 import type { Observable } from 'rxjs';
 import { ArenaAllocator } from '../arena/arena-allocator.js';
@@ -61,6 +61,8 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
   private liveJobs = 0;
   private state: 'accepting' | 'draining' | 'closed' = 'accepting';
   private lostReason: string | undefined;
+  private firstTenant: string | undefined;
+  private hasTenants = false;
   private drained: (() => void) | undefined;
   private readonly entry = createSqe();
   private readonly completion: Cqe = createCqe();
@@ -98,7 +100,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
       reap: () => void this.reap(),
       kill: (slots, reason) => void this.host.kill(slots, reason),
       checkDeadlines: (nowMs) => this.checkDeadlines(nowMs),
-      isIdle: () => this.rings.outstanding() === 0 && this.withDeadline.size === 0,
+      isIdle: () => this.liveJobs === 0 && this.rings.outstanding() === 0,
     });
   }
 
@@ -267,12 +269,19 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
       }
     }
     this.queue.count(tenant, -batch.jobs.length);
-    batch.stage(block, this.memory);
+    batch.stage(block, this.memory, this.isShared(tenant.name));
     this.liveBatches.add(batch);
     if (batch.isCoalesced) this.metrics.coalesced += batch.jobs.length;
     else batch.slotItems = slotItemsFor(batch.jobs[0]!, this.executors.length);
     for (const job of batch.jobs) job.holdsMemory = true;
     return batch;
+  }
+
+  /** Whether memory may hold what belongs to another tenant; from the second tenant on, for good. */
+  private isShared(tenant: string): boolean {
+    this.firstTenant ??= tenant;
+    this.hasTenants ||= tenant !== this.firstTenant;
+    return this.hasTenants;
   }
 
   private newBatch(jobs: readonly Job[]): Batch {
@@ -307,6 +316,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     record.firstItem = firstItem;
     record.itemCount = itemCount;
     record.group = executor.group;
+    record.isSuspect = slots.isExclusive;
     batch.inFlight++;
     const { entry } = this;
     entry.op = Op.RUN;
@@ -318,6 +328,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     entry.firstItem = firstItem;
     entry.itemCount = itemCount;
     entry.group = executor.group;
+    writeDeadline(entry, batch);
     const nowMs = this.nowMs();
     for (const job of batch.jobs) job.markRunning(nowMs);
     slots.outstanding.push(record);
@@ -396,12 +407,18 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     job.end(state, error);
     this.liveJobs--;
     this.metrics.recordEnd(state, (job.endedMs - job.submittedMs) * 1e6);
-    if (state === 'completed') this.unread.add(job);
-    else this.release(job);
+    if (state !== 'completed') this.release(job);
+    else if (!job.isBeingRead) this.unread.add(job);
     if (this.liveJobs === 0) this.drained?.();
   }
 
   // --- memory --------------------------------------------------------------------------------------------------------
+
+  claim(job: Job): void {
+    if (job.isBeingRead) return;
+    job.isBeingRead = true;
+    this.unread.remove(job);
+  }
 
   release(job: Job): void {
     this.unread.remove(job);
@@ -433,7 +450,8 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
 
   private abandon(batch: Batch): void {
     batch.abandon();
-    for (const lane of this.queue.find(batch.jobs[0]!.tenant)?.lanes ?? []) if (lane.batch === batch) lane.batch = undefined;
+    for (const lane of this.queue.find(batch.jobs[0]!.tenant)?.lanes ?? [])
+      if (lane.batch === batch) lane.batch = undefined;
   }
 
   private expire(job: Job): void {
@@ -529,4 +547,15 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
       this.pressure.next(this.currentPressure());
     });
   }
+}
+
+/** The earliest deadline of the batch's jobs, for the executor to see; 0 without one. */
+function writeDeadline(entry: Sqe, batch: Batch): void {
+  let deadlineNs = 0n;
+  for (const { hints } of batch.jobs) {
+    if (hints.deadlineNs !== undefined && (deadlineNs === 0n || hints.deadlineNs < deadlineNs))
+      deadlineNs = hints.deadlineNs;
+  }
+  entry.deadlineLow = deadlineNs === 0n ? 0 : Number(deadlineNs & 0xffff_ffffn);
+  entry.deadlineHigh = deadlineNs === 0n ? 0 : Number(deadlineNs >> 32n);
 }

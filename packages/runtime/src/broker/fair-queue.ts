@@ -135,7 +135,11 @@ export class FairQueue {
    * @param costNs - expected service time of a lane's next slot.
    */
   next(costNs: (lane: Lane) => number): { readonly tenant: TenantQueue; readonly lane: Lane } | undefined {
-    while (this.active.length > 0) {
+    for (let visits = 0; this.active.length > 0; visits++) {
+      if (visits > this.active.length) {
+        this.skipRounds(costNs);
+        visits = 0;
+      }
       if (this.turn >= this.active.length) this.turn = 0;
       const tenant = this.active[this.turn]!;
       const lane = tenant.topLane();
@@ -151,6 +155,18 @@ export class FairQueue {
       this.turn++;
     }
     return undefined;
+  }
+
+  /** Credits the rounds in which nobody would be due yet, so that tiny weights and long slots cost no rounds. */
+  private skipRounds(costNs: (lane: Lane) => number): void {
+    let rounds = Infinity;
+    for (const tenant of this.active) {
+      const lane = tenant.topLane();
+      if (lane === undefined) return;
+      rounds = Math.min(rounds, Math.ceil((costNs(lane) - tenant.deficitNs) / (QUANTUM_NS * tenant.weight)) - 1);
+    }
+    if (rounds <= 0) return;
+    for (const tenant of this.active) tenant.deficitNs += rounds * QUANTUM_NS * tenant.weight;
   }
 
   /** Any lane whose batch is staged and partly handed out. */

@@ -11,12 +11,14 @@ export class InFlightEntry {
   group = 0;
   /** Position in the executor's ring. */
   position = 0;
+  /** It runs alone on its executor, because it is suspected of having killed one. */
+  isSuspect = false;
   /** When the watchdog first saw it run, ms; 0 while it has not. */
   runningSinceMs = 0;
 
   constructor(readonly index: number) {}
 
-  /** Whether it holds items of one job only, so that a death can be laid at that job's door. */
+  /** Whether it holds items of one job only, so that what goes wrong can be laid at that job's door. */
   get isAlone(): boolean {
     if (!this.batch.isCoalesced) return true;
     return this.batch.jobs.some((job) => job.firstItem === this.firstItem && job.inputs.itemCount === this.itemCount);
@@ -45,6 +47,7 @@ export class InFlightTable {
     entry.isUsed = true;
     entry.tag = (entry.tag + 1) >>> 0;
     entry.runningSinceMs = 0;
+    entry.isSuspect = false;
     return entry;
   }
 

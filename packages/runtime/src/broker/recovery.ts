@@ -50,9 +50,9 @@ export class Recovery {
     this.push(this.reruns, entry.batch, entry.firstItem, entry.itemCount);
   }
 
-  /** Everything in the batch runs again in one slot. */
+  /** Everything in the batch runs again in one slot, alone: it died once. */
   restart(batch: Batch): void {
-    this.push(this.reruns, batch, 0, batch.itemCount);
+    this.push(this.suspects, batch, 0, batch.itemCount);
   }
 
   /** The executor died while it ran this entry. */
@@ -60,7 +60,7 @@ export class Recovery {
     const { batch } = entry;
     const jobs = entry.jobs().filter((job) => !job.hasEnded);
     for (const job of jobs) job.attempts++;
-    const alone = entry.isAlone ? jobs[0] : undefined;
+    const alone = entry.isSuspect ? jobs[0] : undefined;
     if (alone !== undefined && ++alone.aloneDeaths >= POISON_DEATHS) {
       this.fail(alone, this.poisoned(alone, reason));
     } else if (batch.kernel.descriptor.effects !== 'pure') {

@@ -198,7 +198,7 @@ function checkBool(path: string, column: Uint32Array): Uint32Array {
   return column;
 }
 
-export function isSplit(value: unknown): value is SplitColumn {
+function isSplit(value: unknown): value is SplitColumn {
   if (typeof value !== 'object' || value === null || !('low' in value) || !('high' in value)) return false;
   const { low, high } = value;
   return (
@@ -208,7 +208,7 @@ export function isSplit(value: unknown): value is SplitColumn {
   );
 }
 
-export function lengthOf(source: SourceColumn): number {
+function lengthOf(source: SourceColumn): number {
   return isArray(source) ? source.length : source.low.length;
 }
 

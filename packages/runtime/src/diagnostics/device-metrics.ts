@@ -30,7 +30,8 @@ export class DeviceMetrics {
   }
 
   counters(deaths: number): DeviceCounters {
-    const { submitted, completed, failed, cancelled, refused, coalesced, slots, violations, fallbacks, expired } = this;
+    const { submitted, completed, failed, cancelled, refused, coalesced, slots, violations, fallbacks } = this;
+    const { expired, strays } = this;
     return {
       submitted,
       completed,
@@ -43,6 +44,7 @@ export class DeviceMetrics {
       violations,
       fallbacks,
       expired,
+      strays,
     };
   }
 

@@ -19,6 +19,8 @@ export interface JobOwner {
   readonly description: DeviceDescription;
   nowMs(): number;
   cancel(job: Job): void;
+  /** Somebody reads the job's results now: they do not expire meanwhile. */
+  claim(job: Job): void;
   /** The job's results will not be read (any more): its memory may be reused. */
   release(job: Job): void;
 }
@@ -37,7 +39,7 @@ export class Job implements KernelHandle {
   state: JobState = 'queued';
   error: GpuBridgeError | undefined;
   attempts = 1;
-  /** How often an executor died while it ran this job and nothing else. */
+  /** How often an executor died while it ran this job, as a suspect, alone. */
   aloneDeaths = 0;
   startedMs = 0;
   endedMs = 0;
@@ -54,6 +56,8 @@ export class Job implements KernelHandle {
   /** Set while its results occupy device memory. */
   holdsMemory = false;
   readerTaken = false;
+  /** A reader has begun: its results no longer expire. */
+  isBeingRead = false;
   /** Its results stayed unread for too long and are gone. */
   isExpired = false;
   /** Links in the broker's list of jobs whose results nobody has read yet, oldest first. */

@@ -45,7 +45,8 @@ export class PersistentKernelHost {
   }
 
   get health(): DeviceHealth {
-    if (this.closed || this.executors.every((slots) => slots.state === 'lost')) return 'closed';
+    if (this.closed) return 'closed';
+    if (this.executors.every((slots) => slots.state === 'lost')) return 'lost';
     if (this.executors.some((slots) => slots.state === 'dying')) return 'suspect';
     return this.executors.some((slots) => slots.state === 'starting') ? 'restarting' : 'healthy';
   }

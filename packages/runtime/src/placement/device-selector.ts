@@ -24,8 +24,11 @@ export class DeviceSelector {
   select(hints: GpuExecutionHints, kernel: KernelDescriptor): SelectedDevice {
     if (hints.preferredDevice !== undefined)
       return { broker: this.named(hints.preferredDevice, kernel), fallback: false };
-    const able = this.brokers.filter((broker) => broker.host.kernel(kernel.id) !== undefined);
-    if (able.length === 0) throw this.nothing(kernel);
+    const loaded = this.brokers.filter((broker) => broker.host.kernel(kernel.id) !== undefined);
+    if (loaded.length === 0) throw this.nothing(kernel);
+    // A device that was given up queues nothing, and would look least loaded; with no other, its broker says why.
+    const open = loaded.filter((broker) => broker.host.health !== 'closed');
+    const able = open.length > 0 ? open : loaded;
     const wanted = hints.deviceType;
     if (wanted === undefined) return { broker: leastLoaded(able), fallback: false };
     const fitting = able.filter((broker) => broker.description.type === wanted);

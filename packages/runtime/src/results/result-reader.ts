@@ -48,6 +48,7 @@ export class ResultReader implements AsyncIterableIterator<Batches> {
       this.finish(undefined);
       return DONE;
     }
+    this.owner.claim(job);
     const firstItem = this.taken;
     const itemCount = job.readyItems - firstItem;
     const value = resultBatch(job, firstItem, itemCount, this.memory, this.chunks);

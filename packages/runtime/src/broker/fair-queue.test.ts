@@ -1,0 +1,130 @@
+import { input, output, u32 } from '@gpu-bridge/abstractions';
+import { SeededRandom } from '@gpu-bridge/testkit';
+import { describe, expect, it } from 'vitest';
+import type { Job } from '../jobs/job.js';
+import { kernelOf, mapJob } from '../testing/fixture.js';
+import { FairQueue, Lane } from './fair-queue.js';
+import type { TenantQueue } from './fair-queue.js';
+
+const kernel = kernelOf({ x: input(u32), y: output(u32) });
+const jobOf = (tenant: string, priority: 'high' | 'normal' | 'low' = 'normal'): Job =>
+  mapJob(kernel, { x: new Uint32Array(1) }, { tenant, priority });
+
+/** Takes the next job as the broker does: counts it out and pays for it. */
+function takeNext(queue: FairQueue, costNs: (job: Job) => number): Job | undefined {
+  const due = queue.next((lane) => costNs(lane.peek()!));
+  if (due === undefined) return undefined;
+  const job = due.lane.peek()!;
+  due.lane.shift();
+  queue.count(due.tenant, -1);
+  queue.charge(due.tenant, costNs(job));
+  return job;
+}
+
+const tenantsOf = (queue: FairQueue): ReadonlyMap<string, TenantQueue> =>
+  (queue as unknown as { tenants: ReadonlyMap<string, TenantQueue> }).tenants;
+
+describe('FairQueue', () => {
+  it('gives tenants service time in proportion to their weights, whatever their jobs cost', () => {
+    const weights: Record<string, number> = { a: 1, b: 3, c: 0.5 };
+    const queue = new FairQueue(weights);
+    const random = new SeededRandom(7);
+    const costs = new Map<Job, number>();
+    const refill = (tenant: string): void => {
+      const job = jobOf(tenant);
+      costs.set(job, 10_000 + random.below(tenant === 'a' ? 900_000 : 90_000));
+      queue.enqueue(job);
+    };
+    for (const tenant of Object.keys(weights)) for (let i = 0; i < 5; i++) refill(tenant);
+    const served: Record<string, number> = { a: 0, b: 0, c: 0 };
+    for (let i = 0; i < 20_000; i++) {
+      const job = takeNext(queue, (j) => costs.get(j)!)!;
+      served[job.tenant]! += costs.get(job)!;
+      refill(job.tenant);
+    }
+    expect(served['b']! / served['a']!).toBeCloseTo(3, 1);
+    expect(served['c']! / served['a']!).toBeCloseTo(0.5, 1);
+  });
+
+  it('lets a flood of one tenant delay another by no more than its quantum and a slot', () => {
+    const queue = new FairQueue({});
+    for (let i = 0; i < 1_000; i++) queue.enqueue(jobOf('flood'));
+    let worst = 0;
+    for (let round = 0; round < 50; round++) {
+      queue.enqueue(jobOf('steady'));
+      let before = 0;
+      while (takeNext(queue, () => 20_000)!.tenant !== 'steady') before += 20_000;
+      worst = Math.max(worst, before);
+    }
+    expect(worst).toBeLessThanOrEqual(100_000 + 2 * 20_000);
+  });
+
+  it('takes higher priorities of a tenant first, and keeps the order within one', () => {
+    const queue = new FairQueue({});
+    const jobs = (['low', 'normal', 'high', 'low', 'high'] as const).map((priority) => jobOf('t', priority));
+    for (const job of jobs) queue.enqueue(job);
+    const order = jobs.map(() => jobs.indexOf(takeNext(queue, () => 1)!));
+    expect(order).toEqual([2, 4, 1, 0, 3]);
+    expect([queue.queued, takeNext(queue, () => 1)]).toEqual([0, undefined]);
+  });
+
+  it('does not spend rounds on tiny weights and long slots', () => {
+    const queue = new FairQueue({ a: 1e-12, b: 3e-12 });
+    for (let i = 0; i < 40; i++) for (const tenant of ['a', 'b']) queue.enqueue(jobOf(tenant));
+    const served: Record<string, number> = { a: 0, b: 0 };
+    for (let i = 0; i < 40; i++) served[takeNext(queue, () => 1e10)!.tenant]!++;
+    expect(served['b']! / served['a']!).toBeGreaterThan(2);
+  });
+
+  it('forgets tenants that are idle', () => {
+    const queue = new FairQueue({});
+    for (let i = 0; i < 100; i++) queue.enqueue(jobOf(`t${i}`));
+    expect(tenantsOf(queue).size).toBe(100);
+    while (takeNext(queue, () => 1) !== undefined);
+    expect(tenantsOf(queue).size).toBe(0);
+    expect(queue.find('t1')).toBeUndefined();
+    expect(tenantsOf(queue).size).toBe(0);
+  });
+
+  it('lists what waits, without what has ended', () => {
+    const queue = new FairQueue({});
+    const jobs = ['a', 'b', 'a'].map((tenant) => jobOf(tenant));
+    for (const job of jobs) queue.enqueue(job);
+    jobs[0]!.end('cancelled', undefined);
+    expect(new Set(queue.waiting())).toEqual(new Set([jobs[1], jobs[2]]));
+  });
+});
+
+describe('Lane', () => {
+  it('skips jobs that have ended and takes back what was shifted, in order', () => {
+    const lane = new Lane();
+    const jobs = Array.from({ length: 6 }, () => jobOf('t'));
+    for (const job of jobs) lane.push(job);
+    jobs[0]!.end('cancelled', undefined);
+    jobs[2]!.end('cancelled', undefined);
+    const taken = [0, 1].map(() => {
+      const job = lane.peek()!;
+      lane.shift();
+      return job;
+    });
+    expect(taken).toEqual([jobs[1], jobs[3]]);
+    lane.unshift(taken);
+    expect([...lane.waiting()]).toEqual([jobs[1], jobs[3], jobs[4], jobs[5]]);
+  });
+
+  it('sweeps ended jobs once they outnumber those that live, so that cancelled floods do not pile up', () => {
+    const lane = new Lane();
+    const last = jobOf('t');
+    const jobs = (lane as unknown as { jobs: readonly Job[] }) satisfies { jobs: readonly Job[] };
+    lane.push(last);
+    for (let i = 0; i < 5_000; i++) {
+      const job = jobOf('t');
+      lane.push(job);
+      job.end('cancelled', undefined);
+      lane.sweep(1);
+      expect(jobs.jobs.length).toBeLessThanOrEqual(2 + 64 + 1);
+    }
+    expect([...lane.waiting()]).toEqual([last]);
+    expect(lane.isEmpty).toBe(false);
+  });
+});

@@ -1,0 +1,94 @@
+import { argumentLayout } from '@gpu-bridge/abstractions';
+import type {
+  DeviceDescription,
+  GpuExecutionHints,
+  GridLaunch,
+  KernelDescriptor,
+  KernelParams,
+  Logger,
+} from '@gpu-bridge/abstractions';
+import { LoadedKernel } from '../catalog/loaded-kernel.js';
+import { bindGridInputs, bindMapInputs } from '../columns/bound-inputs.js';
+import { Job } from '../jobs/job.js';
+import type { JobOwner } from '../jobs/job.js';
+
+/** What tests of single classes stand on: kernels nobody compiled and jobs nobody owns. */
+
+export function descriptorOf(params: KernelParams, more: Partial<KernelDescriptor> = {}): KernelDescriptor {
+  return {
+    id: 'test@0',
+    name: 'test',
+    kind: 'map',
+    params,
+    layout: argumentLayout(params),
+    effects: 'pure',
+    requires: [],
+    readsItemIndex: false,
+    fp: 'strict',
+    bounds: 'checked',
+    irVersion: 0,
+    ...more,
+  };
+}
+
+export function kernelOf(params: KernelParams, more: Partial<KernelDescriptor> = {}): LoadedKernel {
+  return new LoadedKernel(descriptorOf(params, more), { target: 'js', source: '' }, 1);
+}
+
+export const testDevice: DeviceDescription = {
+  id: 'test:0',
+  name: 'test',
+  type: 'cpu',
+  backend: 'test',
+  executors: 2,
+  arenaBytes: 2 ** 16,
+  executionMode: 'leased',
+  targets: ['js'],
+  offers: [],
+};
+
+/** An owner that does only what a job needs to end. */
+export class TestOwner implements JobOwner {
+  readonly description = testDevice;
+  readonly released: Job[] = [];
+  timeMs = 1;
+
+  nowMs(): number {
+    return this.timeMs;
+  }
+
+  cancel(job: Job): void {
+    job.end('cancelled', undefined);
+  }
+
+  release(job: Job): void {
+    this.released.push(job);
+    job.holdsMemory = false;
+  }
+}
+
+export function mapJob(
+  kernel: LoadedKernel,
+  items: Record<string, unknown>,
+  hints: GpuExecutionHints = {},
+  owner: JobOwner = new TestOwner(),
+): Job {
+  return new Job(kernel, bindMapInputs(kernel.shape, items), hints, false, owner);
+}
+
+export function gridJob(kernel: LoadedKernel, args: Record<string, unknown>, launch: GridLaunch): Job {
+  return new Job(kernel, bindGridInputs(kernel.shape, args, launch), {}, false, new TestOwner());
+}
+
+/** Keeps what was logged. */
+export class LogLines implements Logger {
+  readonly lines: string[] = [];
+  readonly debug = this.keep('debug');
+  readonly info = this.keep('info');
+  readonly warn = this.keep('warn');
+  readonly error = this.keep('error');
+
+  private keep(level: string): (message: string) => void {
+    return (message) => void this.lines.push(`${level}: ${message}`);
+  }
+}

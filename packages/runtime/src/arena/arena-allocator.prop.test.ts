@@ -5,10 +5,10 @@ import type { ArenaBlock } from './arena-allocator.js';
 
 const OFFSET = 192;
 const size = fc.oneof(fc.integer({ min: 0, max: 300 }), fc.integer({ min: 0, max: 20_000 }));
-const steps = fc.array(
-  fc.oneof(fc.record({ allocate: size }), fc.record({ free: fc.nat(1_000) })),
-  { minLength: 1, maxLength: 200 },
-);
+const steps = fc.array(fc.oneof(fc.record({ allocate: size }), fc.record({ free: fc.nat(1_000) })), {
+  minLength: 1,
+  maxLength: 200,
+});
 
 /** Free runs between the blocks, in bytes. */
 function gaps(live: readonly ArenaBlock[], capacity: number): number[] {

@@ -115,7 +115,7 @@ describe('Lane', () => {
   it('sweeps ended jobs once they outnumber those that live, so that cancelled floods do not pile up', () => {
     const lane = new Lane();
     const last = jobOf('t');
-    const jobs = (lane as unknown as { jobs: readonly Job[] }) satisfies { jobs: readonly Job[] };
+    const jobs = lane as unknown as { jobs: readonly Job[] } satisfies { jobs: readonly Job[] };
     lane.push(last);
     for (let i = 0; i < 5_000; i++) {
       const job = jobOf('t');

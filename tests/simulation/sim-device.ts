@@ -20,7 +20,8 @@ import { setImmediate as turn } from 'node:timers/promises';
 export interface SlotRecord {
   readonly position: number;
   readonly isUsed: boolean;
-  readonly isAlone: boolean;
+  /** It runs alone on its executor. */
+  readonly isSuspect: boolean;
   readonly firstItem: number;
   readonly itemCount: number;
   readonly batch: { readonly isCoalesced: boolean };

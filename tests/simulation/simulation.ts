@@ -31,7 +31,7 @@ interface Tracked {
   allocation: Allocation<unknown> | undefined;
   wasCancelled: boolean;
   wasDisposed: boolean;
-  /** Executors that died or hung with this job alone in the entry they ran. */
+  /** Executors that died or hung while they ran this job alone, as a suspect. */
   aloneFaults: number;
   endedAs: JobState | undefined;
   result: GpuResult | undefined;
@@ -199,7 +199,7 @@ export class Simulation {
   }
 
   private fault(executor: ReferenceExecutor, record: SlotRecord, fault: EntryFault): void {
-    if (record.isAlone) for (const job of record.jobs()) this.byHandle.get(job)!.aloneFaults++;
+    if (record.isSuspect) for (const job of record.jobs()) this.byHandle.get(job)!.aloneFaults++;
     executor.faultAtNextEntry(fault);
   }
 

@@ -24,11 +24,11 @@ import { Batch } from './batch.js';
 const memory = new DeviceMemory(new SharedArrayBuffer(2 ** 16));
 
 /** Stages jobs into the arena as the broker does, over memory full of garbage. */
-function stage(jobs: readonly Job[], isResident: (column: unknown) => boolean = () => false): Batch {
+function stage(jobs: readonly Job[], isResident: (column: unknown) => boolean = () => false, wipe = false): Batch {
   const arena = new ArenaAllocator(1024, 2 ** 15);
   memory.u8.fill(0xa5, 1024);
   const batch = new Batch(jobs, 2, isResident);
-  batch.stage(arena.allocate(batch.measure())!, memory);
+  batch.stage(arena.allocate(batch.measure())!, memory, wipe);
   return batch;
 }
 
@@ -109,6 +109,13 @@ describe('staging a batch', () => {
     const { offset } = slotOf(batch, 1);
     expect(offset).not.toBe(640);
     expect([...memory.i64.subarray(offset >> 3, (offset >> 3) + 3)]).toEqual([1n, -2n, 3n]);
+  });
+
+  it('clears what another tenant may have left, when asked to', () => {
+    const kernel = kernelOf({ x: input(u32), out: output(u32) });
+    const batch = stage([mapJob(kernel, { x: new Uint32Array(20) })], undefined, true);
+    const { offset, count } = slotOf(batch, 1);
+    expect([...memory.u32.subarray(offset >> 2, (offset >> 2) + count)]).toEqual(new Array(20).fill(0));
   });
 
   it('starts atomics at zero, copies inouts, and puts both back for another attempt', () => {

@@ -4,6 +4,8 @@ import type { Batch } from './batch.js';
 
 /** Service time a tenant of weight 1 earns per round, ns; a slot aims at ten of these. */
 const QUANTUM_NS = 100_000;
+/** Idle tenants kept ready, so that a steady caller's queue is not made anew for each job. */
+export const REMEMBERED_TENANTS = 256;
 /** Slack before ended jobs are swept out of a lane. */
 const SWEEP_SLACK = 64;
 
@@ -187,8 +189,8 @@ export class FairQueue {
     for (const tenant of this.tenants.values()) for (const lane of tenant.lanes) yield* lane.waiting();
   }
 
-  /** Tenant names come from callers; an idle one must not be remembered for ever. */
+  /** Tenant names come from callers: only so many idle ones are remembered. */
   private retireIfIdle(tenant: TenantQueue): void {
-    if (tenant.queued === 0) this.tenants.delete(tenant.name);
+    if (tenant.queued === 0 && this.tenants.size > REMEMBERED_TENANTS) this.tenants.delete(tenant.name);
   }
 }

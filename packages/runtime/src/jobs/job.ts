@@ -9,10 +9,10 @@ import type {
   KernelId,
   Priority,
 } from '@gpu-bridge/abstractions';
-import { v7 as uuidv7 } from 'uuid';
 import type { Batch } from '../broker/batch.js';
 import type { LoadedKernel } from '../catalog/loaded-kernel.js';
 import type { BoundInputs } from '../columns/bound-inputs.js';
+import { newJobId } from './job-id.js';
 
 /** What a job needs from its broker. */
 export interface JobOwner {
@@ -87,7 +87,7 @@ export class Job implements KernelHandle {
 
   /** Made when first asked for: most small jobs are never asked. */
   get jobId(): string {
-    this.id ??= uuidv7();
+    this.id ??= newJobId();
     return this.id;
   }
 

@@ -61,6 +61,10 @@ export class TestOwner implements JobOwner {
     job.end('cancelled', undefined);
   }
 
+  claim(job: Job): void {
+    job.isBeingRead = true;
+  }
+
   release(job: Job): void {
     this.released.push(job);
     job.holdsMemory = false;

@@ -1,0 +1,55 @@
+import { GpuBridgeError, input, output, u32 } from '@gpu-bridge/abstractions';
+import type { KernelDefinition } from '@gpu-bridge/abstractions';
+import { BodyCompiler } from '@gpu-bridge/testkit';
+import { describe, expect, it } from 'vitest';
+import { KernelCatalog } from './kernel-catalog.js';
+
+const definition = (name: string): KernelDefinition => ({
+  kind: 'map',
+  name,
+  params: { x: input(u32), y: output(u32) },
+  constants: {},
+  uses: {},
+  fp: 'strict',
+  bounds: 'checked',
+  body: (_k, p: { x: number; y: { value: number } }) => void (p.y.value = p.x),
+});
+
+describe('KernelCatalog', () => {
+  it('finds a kernel by name, by id and by its definition', () => {
+    const catalog = new KernelCatalog(new BodyCompiler());
+    const first = definition('first');
+    const compiled = catalog.register(first);
+    catalog.register(definition('second'));
+    expect(catalog.get('first')).toBe(compiled);
+    expect(catalog.get(compiled.descriptor.id)).toBe(compiled);
+    expect(catalog.get(first)).toBe(compiled);
+    expect(catalog.descriptors().map((d) => d.name)).toEqual(['first', 'second']);
+  });
+
+  it('refuses a name that is taken, and says what it knows when asked for what it does not', () => {
+    const catalog = new KernelCatalog(new BodyCompiler());
+    expect(() => catalog.get('first')).toThrow(/KERNEL_NOT_FOUND.*Known: none/);
+    catalog.register(definition('first'));
+    expect(() => catalog.register(definition('first'))).toThrow(/kernel must be a name no other kernel has/);
+    let thrown: unknown;
+    try {
+      catalog.get(definition('first')); // an equal definition is another kernel until it is registered
+    } catch (error) {
+      thrown = error;
+    }
+    if (!GpuBridgeError.is(thrown, 'KERNEL_NOT_FOUND')) throw thrown;
+    expect(thrown.details).toEqual({ kernel: 'first', known: ['first'] });
+  });
+
+  it('knows nothing of a kernel that does not compile', () => {
+    const catalog = new KernelCatalog({
+      compile: ({ name }) => {
+        throw new GpuBridgeError('KERNEL_BUILD_FAILED', { kernel: name, diagnostics: [] }, 'no');
+      },
+    });
+    expect(() => catalog.register(definition('first'))).toThrow(/KERNEL_BUILD_FAILED/);
+    expect(catalog.descriptors()).toEqual([]);
+    expect(() => catalog.register(definition('first'))).toThrow(/KERNEL_BUILD_FAILED/);
+  });
+});

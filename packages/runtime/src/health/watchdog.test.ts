@@ -1,0 +1,123 @@
+import { GpuBridgeError, input, output, resolveOptions, u32 } from '@gpu-bridge/abstractions';
+import type { Executor } from '@gpu-bridge/abstractions';
+import { FakeClock } from '@gpu-bridge/testkit';
+import { describe, expect, it } from 'vitest';
+import { Batch } from '../broker/batch.js';
+import { InFlightTable } from '../broker/in-flight-table.js';
+import type { Job } from '../jobs/job.js';
+import { ExecutorSlots } from '../kernel-host/executor-slots.js';
+import { kernelOf, mapJob } from '../testing/fixture.js';
+import { Watchdog } from './watchdog.js';
+
+const kernel = kernelOf({ x: input(u32), y: output(u32) });
+
+function setUp() {
+  const clock = new FakeClock();
+  const held: boolean[] = [];
+  const killed: string[] = [];
+  const deadlines: number[] = [];
+  let running = -1;
+  const ring = { isRunning: (position: number) => position === running };
+  const executor = { ring, hold: (keep: boolean) => held.push(keep) } as unknown as Executor;
+  const slots = new ExecutorSlots(executor);
+  slots.state = 'running';
+  const table = new InFlightTable();
+  const device = { isIdle: false, reap: (): void => undefined };
+  const { health } = resolveOptions({ health: { slotBudgetMs: 100, checkIntervalMs: 10 } });
+  const watchdog = new Watchdog(clock, health, {
+    executors: [slots],
+    reap: () => device.reap(),
+    kill: (_, reason) => void killed.push(reason),
+    checkDeadlines: (nowMs) => deadlines.push(nowMs),
+    isIdle: () => device.isIdle,
+  });
+  const submit = (position: number, jobs: Job[] = [mapJob(kernel, { x: new Uint32Array(1) })]) => {
+    const entry = table.acquire();
+    Object.assign(entry, { batch: new Batch(jobs, 1, () => false), itemCount: jobs.length, position });
+    slots.outstanding.push(entry);
+    watchdog.wake();
+    return { entry, jobs };
+  };
+  return { clock, held, killed, deadlines, slots, device, watchdog, submit, run: (at: number) => (running = at) };
+}
+
+describe('Watchdog', () => {
+  it('kills an executor whose slot runs beyond its budget, counted from when it was first seen to run', () => {
+    const { clock, killed, submit, run } = setUp();
+    submit(0);
+    clock.advanceMs(500); // it waits, and its time has not begun
+    expect(killed).toEqual([]);
+    run(0);
+    clock.advanceMs(110);
+    expect(killed).toEqual([]);
+    clock.advanceMs(10);
+    expect(killed).toHaveLength(1);
+    expect(killed[0]).toMatch(/a slot ran for 110 ms, its budget is 100 ms/);
+  });
+
+  it('begins anew with every slot', () => {
+    const { clock, killed, slots, submit, run } = setUp();
+    submit(0);
+    submit(1);
+    run(0);
+    clock.advanceMs(90);
+    slots.outstanding.shift();
+    run(1);
+    clock.advanceMs(100);
+    expect(killed).toEqual([]);
+    clock.advanceMs(30);
+    expect(killed.length).toBeGreaterThan(0);
+  });
+
+  it('takes completions first, so that nothing finished is taken for stuck', () => {
+    const { clock, killed, device, slots, submit, run } = setUp();
+    submit(0);
+    run(0);
+    clock.advanceMs(100);
+    device.reap = () => void slots.outstanding.splice(0);
+    clock.advanceMs(50);
+    expect(killed).toEqual([]);
+  });
+
+  it('kills what runs only for jobs whose deadline has passed', () => {
+    const { clock, killed, submit, run } = setUp();
+    const pair = [1, 2].map(() => mapJob(kernel, { x: new Uint32Array(1) }));
+    submit(0, pair);
+    run(0);
+    const late = (job: Job): GpuBridgeError =>
+      new GpuBridgeError('DEADLINE_EXCEEDED', { jobId: job.jobId, deadlineNs: 1n }, 'late');
+    pair[0]!.end('failed', late(pair[0]!));
+    clock.advanceMs(20);
+    expect(killed).toEqual([]);
+    pair[1]!.end('failed', late(pair[1]!));
+    clock.advanceMs(10);
+    expect(killed).toEqual(['a slot runs on after its deadline']);
+  });
+
+  it('leaves executors alone that do not run', () => {
+    const { clock, killed, slots, submit, run } = setUp();
+    submit(0);
+    run(0);
+    slots.state = 'dying';
+    clock.advanceMs(1_000);
+    expect(killed).toEqual([]);
+  });
+
+  it('holds the process while there is work, stops ticking when idle, and starts again', () => {
+    const { clock, held, deadlines, device, watchdog } = setUp();
+    expect(clock.pending).toBe(0);
+    watchdog.wake();
+    watchdog.wake();
+    expect([clock.pending, held]).toEqual([1, [true]]);
+    clock.advanceMs(35);
+    expect(deadlines).toEqual([10, 20, 30]);
+    device.isIdle = true;
+    clock.advanceMs(1_000);
+    expect([deadlines.length, clock.pending, held]).toEqual([4, 0, [true, false]]);
+    device.isIdle = false;
+    watchdog.wake();
+    expect([clock.pending, held]).toEqual([1, [true, false, true]]);
+    watchdog.stop();
+    expect([clock.pending, held]).toEqual([0, [true, false, true, false]]);
+  });
+});

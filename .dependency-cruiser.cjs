@@ -18,7 +18,8 @@ const layers = {
   cli: ['hosting'],
 };
 
-const testFile = '[.](test|test-d)[.]ts$';
+// Tests, and what several tests of a package share.
+const testFile = '([.](test|test-d)[.]ts|/src/testing/.*)$';
 
 // A sibling resolves to `packages/x/dist` when it is linked and built, and stays `@gpu-bridge/x` when it is not:
 // an import that breaks a layer is usually not linked at all.
@@ -54,7 +55,8 @@ module.exports = {
     },
     {
       name: 'samples-import-the-public-api',
-      comment: 'A sample shows what a user writes: hosting, grains, streams, kernels, abstractions, and other samples by name.',
+      comment:
+        'A sample shows what a user writes: hosting, grains, streams, kernels, abstractions, and other samples by name.',
       severity: 'error',
       from: { path: '^samples/' },
       to: {

@@ -1,4 +1,5 @@
 import type { ColumnBatch, GpuExecutionHints, GpuResult } from '@gpu-bridge/abstractions';
+import { consume } from '@gpu-bridge/streams';
 import { JournalError } from './journal/errors.js';
 import type { Journal } from './journal/journal.js';
 import {
@@ -77,7 +78,7 @@ export async function decomposeJournal(
     const end = Math.min(first + batchItems, journal.subEntryCount);
     const job = await executor.execute(decompositionInputs(journal, direction, first, end), hints, stop);
     let next = first;
-    for await (const { firstItem, itemCount, columns } of job.batches) {
+    const take = ({ firstItem, itemCount, columns }: ColumnBatch<DecompositionOutputs>): void => {
       if (first + firstItem !== next || next + itemCount > end) {
         throw new Error(`a batch of items ${firstItem} + ${itemCount} came where item ${next - first} was due`);
       }
@@ -88,7 +89,9 @@ export async function decomposeJournal(
         subEntryCount: journal.subEntryCount,
         flows: collector.flowCount,
       });
-    }
+    };
+    // One credit: a lent batch is valid until the next one is asked for.
+    await consume(job.batches, take, { credits: 1, signal: stop });
     const result = await job.result;
     if (result.error !== undefined) throw result.error;
     if (next !== end) throw new Error(`the job ended after ${next - first} of ${end - first} sub-entries`);

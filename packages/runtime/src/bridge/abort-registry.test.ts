@@ -13,11 +13,8 @@ function countedSignal() {
   const counts = { added: 0, removed: 0 };
   const add = signal.addEventListener.bind(signal);
   const remove = signal.removeEventListener.bind(signal);
-  signal.addEventListener = ((...args: Parameters<typeof add>) => (counts.added++, add(...args)));
-  signal.removeEventListener = ((...args: Parameters<typeof remove>) => (
-    counts.removed++,
-    remove(...args)
-  ));
+  signal.addEventListener = (...args: Parameters<typeof add>) => (counts.added++, add(...args));
+  signal.removeEventListener = (...args: Parameters<typeof remove>) => (counts.removed++, remove(...args));
   return { controller, signal, counts };
 }
 

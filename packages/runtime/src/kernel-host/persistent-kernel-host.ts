@@ -135,8 +135,10 @@ export class PersistentKernelHost {
   }
 
   private async revive(slots: ExecutorSlots): Promise<void> {
+    const sinceMs = this.clock.nowMs();
     for (let backoffMs = FIRST_BACKOFF_MS; !this.closed; backoffMs = Math.min(2 * backoffMs, MAX_BACKOFF_MS)) {
-      if (this.isHopeless()) return this.giveUp(slots);
+      // The back-off keeps starts that fail below many limits of deaths; a minute of them is enough too.
+      if (this.isHopeless() || this.clock.nowMs() - sinceMs > MINUTE_MS) return this.giveUp(slots);
       try {
         slots.diedStarting = undefined;
         await slots.executor.start();
@@ -171,6 +173,6 @@ export class PersistentKernelHost {
   private giveUp(slots: ExecutorSlots): void {
     slots.state = 'lost';
     if (!this.executors.every((other) => other.state === 'lost')) return;
-    this.events?.lost(`${this.recentDeathsMs.length} executors died within a minute`);
+    this.events?.lost(`${this.recentDeathsMs.length} executors died or did not start within a minute`);
   }
 }

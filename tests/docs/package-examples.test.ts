@@ -1,0 +1,23 @@
+import { expect, it, vi } from 'vitest';
+
+/** What a module prints while it runs. */
+async function printedBy(run: () => Promise<unknown>): Promise<unknown[][]> {
+  const lines: unknown[][] = [];
+  const log = vi.spyOn(console, 'log').mockImplementation((...line: unknown[]) => void lines.push(line));
+  try {
+    await run();
+  } finally {
+    log.mockRestore();
+  }
+  return lines;
+}
+
+it('the example of packages/runtime submits a job and reads its results', async () => {
+  const lines = await printedBy(() => import('./runtime-example.js'));
+  expect(lines).toEqual([[0, Uint32Array.of(1, 4, 9)], ['completed']]);
+});
+
+it('the example of packages/compute-cpu loads a kernel into every executor', async () => {
+  const lines = await printedBy(() => import('./compute-cpu-example.js'));
+  expect(lines).toEqual([['loaded'], ['loaded']]);
+});

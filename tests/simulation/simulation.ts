@@ -65,7 +65,8 @@ export class Simulation {
     this.losesDevice = this.random.below(12) === 0;
   }
 
-  async run(): Promise<void> {
+  /** @returns what happened in this run, so that a schedule in which nothing goes wrong is noticed. */
+  async run(): Promise<Readonly<Record<string, number>>> {
     const { random } = this;
     const { queueLimit, tenantQueueLimit, slotsInFlight, losesDevice } = this;
     const drainTimeoutMs = random.below(4) === 0 ? 5 : 600_000;
@@ -88,7 +89,16 @@ export class Simulation {
     }
     if (random.below(4) !== 0) await this.letEverythingEnd();
     await this.stop(drainTimeoutMs);
+    const { coalesced, deaths, expired, refused } = this.sim.info.counters;
     await this.checkEnd();
+    const happened: Record<string, number> = { coalesced, deaths, expired, refused };
+    for (const { result, readAll } of this.jobs) {
+      const end = result?.error?.code ?? 'completed';
+      happened[end] = (happened[end] ?? 0) + 1;
+      if (readAll) happened['readAll'] = (happened['readAll'] ?? 0) + 1;
+      if (end === 'completed' && result!.attempts > 1) happened['survived'] = (happened['survived'] ?? 0) + 1;
+    }
+    return happened;
   }
 
   // --- what happens --------------------------------------------------------------------------------------------------

@@ -1,21 +1,27 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 const exclude = ['**/node_modules/**', '**/dist/**'];
 const suffixes = ['**/*.prop.test.ts', '**/*.sim.test.ts'];
 
+/** What every project shares; inline projects inherit nothing by themselves. */
+const shared = {
+  exclude,
+  // Outcomes are asserted, never times: these limits only end what hangs, also on a busy machine.
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+  setupFiles: [fileURLToPath(new URL('tests/support/property-seed.ts', import.meta.url))],
+};
+const withoutSuffixes = { ...shared, exclude: [...exclude, ...suffixes] };
+
 /** One project per kind of test, told apart by suffix: `vitest run --project unit`. */
 export default defineConfig({
   test: {
-    // Outcomes are asserted, never times: these limits only end what hangs, also on a busy machine.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
     projects: [
-      {
-        test: { name: 'unit', include: ['{packages,samples,bench}/**/*.test.ts'], exclude: [...exclude, ...suffixes] },
-      },
-      { test: { name: 'property', include: ['**/*.prop.test.ts'], exclude } },
-      { test: { name: 'integration', include: ['tests/**/*.test.ts'], exclude: [...exclude, ...suffixes] } },
-      { test: { name: 'simulation', include: ['tests/**/*.sim.test.ts'], exclude } },
+      { test: { ...withoutSuffixes, name: 'unit', include: ['{packages,samples,bench}/**/*.test.ts'] } },
+      { test: { ...shared, name: 'property', include: ['**/*.prop.test.ts'] } },
+      { test: { ...withoutSuffixes, name: 'integration', include: ['tests/**/*.test.ts'] } },
+      { test: { ...shared, name: 'simulation', include: ['tests/**/*.sim.test.ts'] } },
       {
         test: {
           name: 'types',

@@ -1,16 +1,17 @@
 import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
-import { finished } from 'node:stream/promises';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { Tokens } from '@gpu-bridge/abstractions';
 import type { GpuBridge, GrainFactory } from '@gpu-bridge/abstractions';
 import { getBatchGrain } from '@gpu-bridge/grains';
 import { addGpuBridge } from '@gpu-bridge/hosting';
 import {
   decomposeJournal,
+  flowsCsv,
   generateJournal,
   jeDecomposition,
   readJournalCsvFile,
-  writeFlowsCsv,
 } from '@gpu-bridge/sample-je-decomposition';
 import type { Decomposition, Journal } from '@gpu-bridge/sample-je-decomposition';
 import { Container } from 'inversify';
@@ -30,7 +31,7 @@ export async function runDemo(options: DemoOptions, signal: AbortSignal): Promis
     const startMs = performance.now();
     const decomposition = await decompose(container, journal, options, signal);
     const elapsedMs = performance.now() - startMs;
-    if (options.flows !== undefined) await writeFlows(options.flows, journal, decomposition);
+    if (options.flows !== undefined) await writeFlows(options.flows, journal, decomposition, signal);
     const [device] = container.get<GpuBridge>(Tokens.GpuBridge).getInfo().devices;
     return summarise(journal, decomposition, elapsedMs, device!);
   } finally {
@@ -73,17 +74,18 @@ async function decompose(
 }
 
 /** Writes beside the target and renames at the end: a file of that name is always whole. */
-async function writeFlows(path: string, journal: Journal, { flows }: Decomposition): Promise<void> {
+async function writeFlows(
+  path: string,
+  journal: Journal,
+  { flows }: Decomposition,
+  signal: AbortSignal,
+): Promise<void> {
   say(`writing ${path}`);
   const partial = `${path}.partial`;
-  const out = createWriteStream(partial);
   try {
-    await writeFlowsCsv(journal, flows, out);
-    out.end();
-    await finished(out);
+    await pipeline(Readable.from(flowsCsv(journal, flows)), createWriteStream(partial), { signal });
     await rename(partial, path);
   } catch (error) {
-    out.destroy();
     await rm(partial, { force: true });
     throw error;
   }

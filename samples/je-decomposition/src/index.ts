@@ -18,7 +18,7 @@ export { decomposeSubEntry, type Flow, type RuleLine } from './rules/oracle.js';
 export { checkInvariants, type Violation } from './rules/invariants.js';
 export { allocateFlowColumns, type FlowColumns } from './rules/flow-columns.js';
 export { decomposePlain, allocatePlainWorkspace, type PlainWorkspace } from './baseline/plain-js.js';
-export { FLOWS_CSV_HEADER, flowsCsv, writeFlowsCsv } from './report/flows-csv.js';
+export { FLOWS_CSV_HEADER, flowsCsv } from './report/flows-csv.js';
 export { accountTotalsOfFlows, accountTotalsOfLines, type AccountTotal } from './report/account-totals.js';
 export { checkConservation, isConserved, type Conservation } from './report/conservation.js';
 export { jeDecomposition } from './kernel/je.kernel.js';

@@ -1,6 +1,3 @@
-import { once } from 'node:events';
-import type { Writable } from 'node:stream';
-
 import { csvField } from '../journal/csv-writer.js';
 import { SUSPENSE_ACCOUNT, type Journal } from '../journal/journal.js';
 import type { FlowColumns } from '../rules/flow-columns.js';
@@ -50,13 +47,6 @@ export function* flowsCsv(journal: Journal, flows: FlowColumns): Generator<strin
     }
   }
   yield chunk;
-}
-
-/** Writes {@link flowsCsv} with back-pressure; the stream stays open and the caller's. */
-export async function writeFlowsCsv(journal: Journal, flows: FlowColumns, out: Writable): Promise<void> {
-  for (const chunk of flowsCsv(journal, flows)) {
-    if (!out.write(chunk)) await once(out, 'drain');
-  }
 }
 
 /** Positions of a sub-entry's flows by line numbers. They stand so already unless the sub-entry repeats a number. */

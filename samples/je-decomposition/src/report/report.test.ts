@@ -1,13 +1,10 @@
-import { PassThrough } from 'node:stream';
-import { text as readText } from 'node:stream/consumers';
-
 import { describe, expect, it } from 'vitest';
 
 import { decomposePlain } from '../baseline/plain-js.js';
 import { parseJournalCsv } from '../journal/csv-reader.js';
 import { generateJournal } from '../journal/generate.js';
 import { accountTotalsOfFlows, accountTotalsOfLines } from './account-totals.js';
-import { FLOWS_CSV_HEADER, flowsCsv, writeFlowsCsv } from './flows-csv.js';
+import { FLOWS_CSV_HEADER, flowsCsv } from './flows-csv.js';
 
 function flowRows(csv: string): string[] {
   const journal = parseJournalCsv(csv);
@@ -42,19 +39,6 @@ describe('flows as CSV', () => {
       'entry_id,line_no,account,commodity,amount\n1,5,b,EUR,-20\n1,5,c,EUR,-30\n1,9,d,EUR,20\n1,3,e,EUR,30\n',
     );
     expect(rows).toEqual(['1,EUR,5,3,c,e,30,B,1', '1,EUR,5,9,b,d,20,B,1']);
-  });
-
-  it('writes to a stream that is slower than it', async () => {
-    const journal = generateJournal({ lines: 30_000, seed: 3, unbalancedFraction: 0.1 });
-    const flows = decomposePlain(journal);
-    const out = new PassThrough({ highWaterMark: 1000 });
-    const [received] = await Promise.all([
-      readText(out),
-      writeFlowsCsv(journal, flows, out).then(() => {
-        out.end();
-      }),
-    ]);
-    expect(received).toBe([...flowsCsv(journal, flows)].join(''));
   });
 });
 

@@ -17,7 +17,10 @@ export interface CpuDeviceOptions {
   readonly workers?: number;
   /** Arena size in MiB, 1 … 4032; address space is reserved at once, memory is used as touched. Default 512. */
   readonly arenaMiB?: number;
-  /** Empty polls of the ring before an idle worker parks, 0 … 10^7; each is about 10 ns. Default 20,000. */
+  /**
+   * Most empty polls of the ring before an idle worker parks, 0 … 10^7, each some tens of ns. Where entries come with
+   * long pauses it polls less by itself. Default 20,000.
+   */
   readonly spinPolls?: number;
 }
 

@@ -317,6 +317,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     record.itemCount = itemCount;
     record.group = executor.group;
     record.isSuspect = slots.isExclusive;
+    record.hasToWake = executor.ring.isExecutorParked();
     batch.inFlight++;
     const { entry } = this;
     entry.op = Op.RUN;

@@ -11,6 +11,8 @@ export class InFlightEntry {
   group = 0;
   /** Position in the executor's ring. */
   position = 0;
+  /** Its executor was parked when it was submitted and has to wake up first. */
+  hasToWake = false;
   /** It runs alone on its executor, because it is suspected of having killed one. */
   isSuspect = false;
   /** When the watchdog first saw it run, ms; 0 while it has not. */

@@ -14,7 +14,7 @@ export interface ReaperSource {
   drain(): number;
   /** Slots in rings. */
   outstanding(): number;
-  /** Shortest expected service time of an executor's oldest slot, ns. */
+  /** Shortest expected time until an executor completes its oldest slot, ns. */
   expectedNs(): number;
   /** Resolves at the next completion, also of work that began before a later call of it. */
   park(): Promise<void>;
@@ -56,7 +56,9 @@ export class Reaper {
     this.scheduled = false;
     const { source } = this;
     const startMs = source.nowMs();
-    const untilMs = Math.min(startMs + SPIN_MS, this.turnStartMs + TURN_BUDGET_MS);
+    // Polling for what takes longer would keep a core from the very thread that has to do it.
+    const isSoon = source.expectedNs() <= SPIN_MS * 1e6;
+    const untilMs = isSoon ? Math.min(startMs + SPIN_MS, this.turnStartMs + TURN_BUDGET_MS) : startMs;
     let nowMs = startMs;
     while (source.outstanding() > 0) {
       let reaped = 0;
@@ -70,8 +72,7 @@ export class Reaper {
     }
     // What completed may have brought new work, and with it the next poll.
     if (this.scheduled || source.outstanding() === 0) return;
-    const idleMs = nowMs - this.lastCompletionMs;
-    if (idleMs > PARK_AFTER_MS || (idleMs > 0 && source.expectedNs() > SPIN_MS * 1e6)) this.park();
+    if (!isSoon || nowMs - this.lastCompletionMs > PARK_AFTER_MS) this.park();
     else this.schedule(nowMs);
   };
 

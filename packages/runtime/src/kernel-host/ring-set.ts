@@ -1,6 +1,9 @@
 import { invariant } from '@gpu-bridge/abstractions';
 import type { ExecutorSlots } from './executor-slots.js';
 
+/** What waking a parked thread takes, in order of magnitude, ns. */
+const WAKE_NS = 200_000;
+
 /** The rings of a device's executors, looked at together. */
 export class RingSet {
   private bell: Promise<void> | undefined;
@@ -41,7 +44,9 @@ export class RingSet {
     let least = Infinity;
     for (const { outstanding } of this.executors) {
       const oldest = outstanding[0];
-      if (oldest !== undefined) least = Math.min(least, oldest.batch.kernel.expectedNs(oldest.itemCount));
+      if (oldest === undefined) continue;
+      const wakeNs = oldest.hasToWake ? WAKE_NS : 0;
+      least = Math.min(least, wakeNs + oldest.batch.kernel.expectedNs(oldest.itemCount));
     }
     return least;
   }

@@ -39,7 +39,7 @@ export class Lane {
 
   /** Puts jobs that were shifted back, in order. */
   unshift(jobs: readonly Job[]): void {
-    this.jobs.splice(0, this.head, ...jobs);
+    this.jobs = [...jobs, ...this.jobs.slice(this.head)];
     this.head = 0;
   }
 

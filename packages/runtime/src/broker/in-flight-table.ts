@@ -17,6 +17,8 @@ export class InFlightEntry {
   isSuspect = false;
   /** When the watchdog first saw it run, ms; 0 while it has not. */
   runningSinceMs = 0;
+  /** When the watchdog first saw it wait as the oldest of an executor that ran nothing, ms; 0 while it has not. */
+  waitingSinceMs = 0;
 
   constructor(readonly index: number) {}
 
@@ -49,6 +51,7 @@ export class InFlightTable {
     entry.isUsed = true;
     entry.tag = (entry.tag + 1) >>> 0;
     entry.runningSinceMs = 0;
+    entry.waitingSinceMs = 0;
     entry.isSuspect = false;
     return entry;
   }

@@ -84,7 +84,7 @@ describe('bindMapInputs', () => {
     ['lines.offsets[0]', lines(Uint32Array.of(1, 1, 4))],
     ['lines.offsets[2]', lines(Uint32Array.of(0, 3, 2))],
     ['lines.columns.amount', lines(Uint32Array.of(0, 1, 4), new Int32Array(4))],
-    ['lines.amount', lines(Uint32Array.of(0, 1, 4), new BigInt64Array(3))],
+    ['lines.columns.amount', lines(Uint32Array.of(0, 1, 4), new BigInt64Array(3))],
     ['lines', lines(Uint32Array.of(0, 1, 2, 4))],
     ['items', { typo: new Float32Array(2) }],
     ['items', { out: new Uint32Array(2) }],

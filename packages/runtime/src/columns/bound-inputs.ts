@@ -45,7 +45,7 @@ export function bindMapInputs(shape: KernelShape, items: Readonly<Record<string,
       const needed = offsets[extent.list]!.at(-1)!;
       if (lengthOf(source) < needed) {
         throw GpuBridgeError.invalidArgument(
-          `${param}.${slot.slot.column}`,
+          `${param}.columns.${slot.slot.column}`,
           lengthOf(source),
           `at least the ${needed} elements that offsets promise`,
         );

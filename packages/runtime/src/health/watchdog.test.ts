@@ -55,6 +55,15 @@ describe('Watchdog', () => {
     expect(killed[0]).toMatch(/a slot ran for 110 ms, its budget is 100 ms/);
   });
 
+  it('kills an executor that takes nothing from its ring', () => {
+    const { clock, killed, submit } = setUp();
+    submit(0);
+    clock.advanceMs(9_990);
+    expect(killed).toEqual([]);
+    clock.advanceMs(100);
+    expect(killed[0]).toMatch(/took nothing from its ring/);
+  });
+
   it('begins anew with every slot', () => {
     const { clock, killed, slots, submit, run } = setUp();
     submit(0);

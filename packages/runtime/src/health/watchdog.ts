@@ -1,6 +1,9 @@
 import type { Cancellable, Clock, ResolvedHealthOptions } from '@gpu-bridge/abstractions';
 import type { ExecutorSlots } from '../kernel-host/executor-slots.js';
 
+/** An executor that takes nothing for so long is stuck, however busy the machine, ms. */
+const STALL_MS = 10_000;
+
 /** What the watchdog looks at and may do. */
 export interface WatchedDevice {
   readonly executors: readonly ExecutorSlots[];
@@ -52,13 +55,25 @@ export class Watchdog {
   private checkExecutor(slots: ExecutorSlots, nowMs: number): void {
     if (slots.state !== 'running') return;
     const entry = slots.runningEntry();
-    if (entry === undefined) return;
+    if (entry === undefined) {
+      this.checkIdle(slots, nowMs);
+      return;
+    }
     if (entry.runningSinceMs === 0) entry.runningSinceMs = nowMs;
     const ranMs = nowMs - entry.runningSinceMs;
     if (ranMs > this.options.slotBudgetMs)
       this.device.kill(slots, `a slot ran for ${Math.round(ranMs)} ms, its budget is ${this.options.slotBudgetMs} ms`);
     else if (entry.jobs().every((job) => job.error?.code === 'DEADLINE_EXCEEDED'))
       this.device.kill(slots, 'a slot runs on after its deadline');
+  }
+
+  /** An executor that stands still between two entries runs nothing and is as stuck as one inside. */
+  private checkIdle(slots: ExecutorSlots, nowMs: number): void {
+    const oldest = slots.outstanding[0];
+    if (oldest === undefined) return;
+    if (oldest.waitingSinceMs === 0) oldest.waitingSinceMs = nowMs;
+    if (nowMs - oldest.waitingSinceMs > STALL_MS)
+      this.device.kill(slots, `it took nothing from its ring for ${STALL_MS} ms`);
   }
 
   private hold(keep: boolean): void {

@@ -40,7 +40,7 @@ export interface BrokerInside {
     readonly executors: readonly { readonly outstanding: readonly SlotRecord[]; readonly state: string }[];
   };
   readonly inFlight: { readonly entries: readonly SlotRecord[] };
-  readonly liveBatches: ReadonlySet<unknown>;
+  readonly staging: { readonly liveBatches: ReadonlySet<unknown> };
   readonly liveJobs: number;
   readonly queuedJobs: number;
   readonly queue: { readonly tenants: ReadonlyMap<string, { readonly queued: number }> };

@@ -379,7 +379,7 @@ export class Simulation {
     if (!this.isQuiet) return;
     const { inside, info } = this.sim;
     assert.equal(info.arena.usedBytes, 0, 'all memory came back');
-    assert.equal(inside.liveBatches.size, 0, 'no batch is left');
+    assert.equal(inside.staging.liveBatches.size, 0, 'no batch is left');
     assert.equal(inside.withDeadline.size, 0, 'no deadline is watched');
     assert.deepEqual(
       inside.inFlight.entries.filter((entry) => entry.isUsed),

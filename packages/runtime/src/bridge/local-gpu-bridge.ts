@@ -120,7 +120,8 @@ export class LocalGpuBridge implements GpuBridge {
 }
 
 function describeDevice(broker: DeviceBroker): DeviceInfo {
-  const { arena, host, metrics } = broker;
+  const { host, metrics } = broker;
+  const { arena } = broker.staging;
   return {
     description: broker.description,
     health: host.health,
@@ -145,8 +146,8 @@ function allocateColumns(
     bytes = roundUp(bytes + elements * sizeOf(dtype));
     return start;
   });
-  return broker.residents.allocate(bytes, (offset) =>
-    viewsOf(broker.memory, type, columns, starts, offset, items, elements),
+  return broker.staging.residents.allocate(bytes, (offset) =>
+    viewsOf(broker.staging.memory, type, columns, starts, offset, items, elements),
   );
 }
 

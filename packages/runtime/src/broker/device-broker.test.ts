@@ -86,7 +86,7 @@ describe('DeviceBroker', () => {
     urgent.dispose();
     expect(await end(other)).toBe('completed');
     other.dispose();
-    expect(inside.arena.usedBytes).toBe(0);
+    expect(inside.staging.arena.usedBytes).toBe(0);
   });
 
   it('runs a suspect although work never stops coming', async () => {
@@ -124,7 +124,7 @@ describe('DeviceBroker', () => {
     gone.cancel();
     cancelled.dispose();
     first.dispose();
-    expect(inside.residents.holds(cancelled.data)).toBe(false);
+    expect(inside.staging.residents.holds(cancelled.data)).toBe(false);
   });
 
   it('counts a job that was put back for want of memory as waiting', async () => {
@@ -194,7 +194,7 @@ describe('DeviceBroker', () => {
     device.executors[0]!.exit('boom');
     await clock.runFor(70_000_000_000n);
     for (const handle of handles) expect((await handle.result).error).toMatchObject({ code: 'DEVICE_LOST' });
-    expect([inside.arena.usedBytes, inside.queuedJobs, info().health]).toEqual([0, 0, 'lost']);
+    expect([inside.staging.arena.usedBytes, inside.queuedJobs, info().health]).toEqual([0, 0, 'lost']);
     await expect(submit(1)).rejects.toMatchObject({ code: 'DEVICE_LOST' });
   });
 });

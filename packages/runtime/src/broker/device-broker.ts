@@ -10,9 +10,6 @@ import { Op, Status, createCqe, createSqe } from '@gpu-bridge/protocol';
 import type { Cqe, Sqe } from '@gpu-bridge/protocol';
 import { Subject } from 'rxjs';
 import type { Observable } from 'rxjs';
-import { ArenaAllocator } from '../arena/arena-allocator.js';
-import { ArenaResidents } from '../arena/arena-residents.js';
-import { DeviceMemory } from '../columns/device-memory.js';
 import { DeviceMetrics } from '../diagnostics/device-metrics.js';
 import { Watchdog } from '../health/watchdog.js';
 import type { Job, JobOwner } from '../jobs/job.js';
@@ -20,8 +17,8 @@ import { UnreadResults } from '../jobs/unread-results.js';
 import type { ExecutorSlots } from '../kernel-host/executor-slots.js';
 import type { KernelHostEvents, PersistentKernelHost } from '../kernel-host/persistent-kernel-host.js';
 import { RingSet } from '../kernel-host/ring-set.js';
-import { Batch } from './batch.js';
-import { formJobs } from './coalescing.js';
+import { Admission } from './admission.js';
+import type { Batch } from './batch.js';
 import { DeviceErrors } from './device-errors.js';
 import { FairQueue } from './fair-queue.js';
 import type { Lane, TenantQueue } from './fair-queue.js';
@@ -31,6 +28,7 @@ import { Reaper } from './reaper.js';
 import { Recovery } from './recovery.js';
 import type { Rerun } from './recovery.js';
 import { slotItemsFor } from './slot-size.js';
+import { Staging } from './staging.js';
 
 /**
  * Multiplexes jobs onto the persistent kernels of one device: admits or refuses, queues fairly by tenant, coalesces
@@ -38,12 +36,11 @@ import { slotItemsFor } from './slot-size.js';
  * A job ends exactly once. Everything happens on one thread, between event-loop turns.
  */
 export class DeviceBroker implements JobOwner, KernelHostEvents {
-  readonly arena: ArenaAllocator;
-  readonly residents: ArenaResidents;
-  readonly memory: DeviceMemory;
+  readonly staging: Staging;
   readonly metrics = new DeviceMetrics();
   readonly pressure$: Observable<DevicePressure>;
 
+  private readonly admission: Admission;
   private readonly queue: FairQueue;
   private readonly inFlight = new InFlightTable();
   private readonly reaper: Reaper;
@@ -56,13 +53,8 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
   private readonly pressure = new Subject<DevicePressure>();
   private pressurePending = false;
   private pumpScheduled = false;
-  /** Batches not yet freed, and jobs admitted and not ended. */
-  private readonly liveBatches = new Set<Batch>();
+  /** Jobs admitted and not ended. */
   private liveJobs = 0;
-  private state: 'accepting' | 'draining' | 'closed' = 'accepting';
-  private lostReason: string | undefined;
-  private firstTenant: string | undefined;
-  private hasTenants = false;
   private drained: (() => void) | undefined;
   private readonly entry = createSqe();
   private readonly completion: Cqe = createCqe();
@@ -82,10 +74,10 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
       (job, error) => this.endJob(job, 'failed', error),
       (job, reason) => this.errors.poisoned(job, reason),
     );
-    this.arena = new ArenaAllocator(device.arenaOffset, device.arenaBytes);
-    this.memory = new DeviceMemory(device.memory);
-    this.residents = new ArenaResidents(this.arena, this.memory, device.description.id);
+    this.staging = new Staging(device, host.executors.length);
     this.queue = new FairQueue(options.tenantWeights);
+    const { length: executors } = host.executors;
+    this.admission = new Admission(this.queue, this.staging, options, this.errors, this.metrics, executors);
     this.unread = new UnreadResults(options.resultRetentionMs, clock, (job) => this.expire(job));
     this.pressure$ = this.pressure.asObservable();
     this.reaper = new Reaper({
@@ -138,16 +130,15 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
    * @throws GpuBridgeError `DRAINING`, `DEVICE_LOST`, `DEADLINE_EXCEEDED`, `QUEUE_FULL`, `ARENA_EXHAUSTED`.
    */
   submit(job: Job): void {
+    this.admission.check(job, this.nowMs());
     this.metrics.submitted++;
-    this.refuseUnlessOpen(job);
     if (job.inputs.itemCount === 0) {
       this.metrics.completed++;
       job.end('completed', undefined);
       return;
     }
-    this.refuseIfTooLarge(job);
     this.liveJobs++;
-    this.residents.pin(job);
+    this.staging.residents.pin(job);
     this.queue.enqueue(job);
     if (job.deadlineMs !== Infinity) {
       this.withDeadline.add(job);
@@ -158,39 +149,6 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     if (this.rings.hasIdle()) this.pump();
     else this.schedulePump();
     this.notifyPressure();
-  }
-
-  private refuseUnlessOpen(job: Job): void {
-    if (this.lostReason !== undefined) throw this.refuse(this.errors.lost(this.lostReason, this.host.deaths));
-    if (this.state !== 'accepting') throw this.refuse(this.errors.draining());
-    if (job.deadlineMs <= this.nowMs()) throw this.refuse(this.errors.deadlineExceeded(job));
-    const { queueLimit, tenantQueueLimit } = this.options;
-    const tenantWaits = this.queue.find(job.tenant)?.queued ?? 0;
-    if (tenantWaits < tenantQueueLimit && this.queue.queued < queueLimit) return;
-    this.metrics.refused++;
-    const waiting =
-      tenantWaits >= tenantQueueLimit
-        ? `${tenantWaits} jobs of tenant ${job.tenant} wait`
-        : `${this.queue.queued} jobs wait`;
-    throw this.refuse(this.errors.queueFull(job, waiting, this.retryAfterNs(job)));
-  }
-
-  private refuse(error: GpuBridgeError): GpuBridgeError {
-    this.metrics.submitted--;
-    return error;
-  }
-
-  /** Rough time until a tenth of the queue has gone, if it holds jobs like this one. */
-  private retryAfterNs(job: Job): bigint {
-    const tenthNs = (this.queue.queued / 10 / this.executors.length) * job.kernel.expectedNs(job.inputs.itemCount);
-    return BigInt(Math.ceil(Math.max(100_000, tenthNs)));
-  }
-
-  private refuseIfTooLarge(job: Job): void {
-    const bytes = ArenaAllocator.roundUp(this.newBatch([job]).measure());
-    job.batch = undefined;
-    if (bytes > this.arena.capacityBytes)
-      throw this.refuse(this.errors.arenaExhausted(bytes, this.arena.capacityBytes));
   }
 
   // --- dispatch ------------------------------------------------------------------------------------------------------
@@ -250,54 +208,29 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     return job.kernel.expectedNs(slotItemsFor(job, this.executors.length));
   }
 
-  /** Takes the lane's next jobs into one batch and stages it; undefined when the arena has no room for it now. */
+  /** The lane's next batch, staged; undefined when the arena has no room for it now. */
   private formBatch(tenant: TenantQueue, lane: Lane): Batch | undefined {
-    const jobs = formJobs(lane, (column) => this.residents.holds(column));
-    let batch = this.newBatch(jobs);
-    let block = this.arena.allocate(batch.measure());
-    if (block === undefined) {
-      lane.unshift(jobs);
-      for (const job of jobs) job.batch = undefined;
-      if (jobs.length === 1) return this.waitForMemory(tenant, lane, batch);
-      lane.shift();
-      batch = this.newBatch([jobs[0]!]);
-      block = this.arena.allocate(batch.measure());
-      if (block === undefined) {
-        lane.unshift([jobs[0]!]);
-        jobs[0]!.batch = undefined; // it still waits
-        return this.waitForMemory(tenant, lane, batch);
-      }
+    const batch = this.staging.stageNext(lane);
+    if (batch === undefined) {
+      this.failIfHopeless(tenant, lane);
+      return undefined;
     }
     this.queue.count(tenant, -batch.jobs.length);
-    batch.stage(block, this.memory, this.isShared(tenant.name));
-    this.liveBatches.add(batch);
     if (batch.isCoalesced) this.metrics.coalesced += batch.jobs.length;
     else batch.slotItems = slotItemsFor(batch.jobs[0]!, this.executors.length);
-    for (const job of batch.jobs) job.holdsMemory = true;
     return batch;
   }
 
-  /** Whether memory may hold what belongs to another tenant; from the second tenant on, for good. */
-  private isShared(tenant: string): boolean {
-    this.firstTenant ??= tenant;
-    this.hasTenants ||= tenant !== this.firstTenant;
-    return this.hasTenants;
-  }
-
-  private newBatch(jobs: readonly Job[]): Batch {
-    return new Batch(jobs, this.executors.length, (column) => this.residents.holds(column));
-  }
-
-  /** Memory comes back when batches end or are read; when there is none to come back, the job can never run. */
-  private waitForMemory(tenant: TenantQueue, lane: Lane, batch: Batch): undefined {
-    if (this.liveBatches.size > 0) return undefined;
+  /** Memory comes back when batches end or are read; when there is none to come back, the lane's job can never run. */
+  private failIfHopeless(tenant: TenantQueue, lane: Lane): void {
+    if (this.staging.hasLiveBatches) return;
     const job = lane.peek()!;
     lane.shift();
     this.queue.count(tenant, -1);
-    this.residents.unpin(job);
-    this.endJob(job, 'failed', this.errors.arenaExhausted(batch.measure(), this.arena.capacityBytes));
+    this.staging.residents.unpin(job);
+    const { capacityBytes } = this.staging.arena;
+    this.endJob(job, 'failed', this.errors.arenaExhausted(this.staging.sizeOf(job), capacityBytes));
     this.schedulePump();
-    return undefined;
   }
 
   private submitRerun(slots: ExecutorSlots, { batch, firstItem, itemCount }: Rerun, alone: boolean): void {
@@ -435,17 +368,15 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     if (batch.hasMoreSlots && (batch.restartPending || batch.jobs.every((job) => job.hasEnded))) this.abandon(batch);
     if (batch.inFlight > 0 || batch.pendingReruns > 0) return;
     if (batch.restartPending && !batch.jobs[0]!.hasEnded) {
-      batch.restage(this.memory);
+      batch.restage(this.staging.memory);
       batch.abandon(); // the one rerun covers everything
       this.recovery.restart(batch);
       this.schedulePump();
       return;
     }
-    if (batch.jobs.every((job) => job.hasEnded)) for (const job of batch.jobs) this.residents.unpin(job);
+    if (batch.jobs.every((job) => job.hasEnded)) for (const job of batch.jobs) this.staging.residents.unpin(job);
     if (batch.holders > 0 || batch.block === undefined) return;
-    this.arena.free(batch.block);
-    batch.block = undefined;
-    this.liveBatches.delete(batch);
+    this.staging.free(batch);
     this.schedulePump();
   }
 
@@ -472,7 +403,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     const waited = job.batch === undefined;
     this.endJob(job, state, error);
     if (waited) {
-      this.residents.unpin(job);
+      this.staging.residents.unpin(job);
       const tenant = this.queue.tenant(job.tenant);
       this.queue.count(tenant, -1);
       tenant.laneOf(job).sweep(tenant.queued);
@@ -508,15 +439,16 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
   }
 
   lost(reason: string): void {
-    this.lostReason = reason;
-    this.failEverything(() => this.errors.lost(reason, this.host.deaths));
+    const lost = (): GpuBridgeError => this.errors.lost(reason, this.host.deaths);
+    this.admission.close(lost);
+    this.failEverything(lost);
   }
 
   // --- end of life -----------------------------------------------------------------------------------------------------
 
   /** Takes no more jobs; resolves when all accepted ones have ended, after `timeoutMs` at the latest by failing the rest. */
   async drain(timeoutMs: number): Promise<void> {
-    this.state = 'draining';
+    this.admission.close(() => this.errors.draining());
     if (this.liveJobs === 0) return;
     const done = new Promise<void>((resolve) => (this.drained = resolve));
     const timer = this.clock.schedule(() => this.failEverything(() => this.errors.drainTimedOut(timeoutMs)), timeoutMs);
@@ -527,16 +459,15 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
 
   /** Stops timers; results that completed stay readable, since memory lives as long as its views. */
   close(): void {
-    this.state = 'closed';
     this.watchdog.stop();
     this.unread.stop();
-    this.residents.close();
+    this.staging.residents.close();
     this.pressure.complete();
   }
 
   private failEverything(error: () => GpuBridgeError): void {
     for (const job of [...this.queue.waiting()]) this.stopJob(job, 'failed', error());
-    for (const batch of [...this.liveBatches]) for (const job of batch.jobs) this.stopJob(job, 'failed', error());
+    for (const batch of this.staging.batches()) for (const job of batch.jobs) this.stopJob(job, 'failed', error());
     for (const { batch } of this.recovery.dropAll()) this.settleBatch(batch);
   }
 

@@ -24,7 +24,7 @@ export class ResultStore {
       handle,
       broker,
       this.retentionMs,
-      broker.memory,
+      broker.staging.memory,
       mode === 'copy' ? this.chunksOf(handle.tenant) : undefined,
     );
   }

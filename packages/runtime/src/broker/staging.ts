@@ -1,0 +1,90 @@
+import type { ComputeDevice } from '@gpu-bridge/abstractions';
+import { ArenaAllocator } from '../arena/arena-allocator.js';
+import { ArenaResidents } from '../arena/arena-residents.js';
+import { DeviceMemory } from '../columns/device-memory.js';
+import type { Job } from '../jobs/job.js';
+import { Batch } from './batch.js';
+import { formJobs } from './coalescing.js';
+import type { Lane } from './fair-queue.js';
+
+/** A device's memory as its broker uses it: which jobs become a batch, where it lies, and when its block is free again. */
+export class Staging {
+  readonly arena: ArenaAllocator;
+  readonly memory: DeviceMemory;
+  /** Callers' own allocations in the same arena. */
+  readonly residents: ArenaResidents;
+  /** Batches that have a block. */
+  private readonly liveBatches = new Set<Batch>();
+  private firstTenant: string | undefined;
+  private hasTenants = false;
+
+  constructor(
+    device: ComputeDevice,
+    private readonly executors: number,
+  ) {
+    this.arena = new ArenaAllocator(device.arenaOffset, device.arenaBytes);
+    this.memory = new DeviceMemory(device.memory);
+    this.residents = new ArenaResidents(this.arena, this.memory, device.description.id);
+  }
+
+  /** Whether memory will come back without anybody asking for it. */
+  get hasLiveBatches(): boolean {
+    return this.liveBatches.size > 0;
+  }
+
+  batches(): readonly Batch[] {
+    return [...this.liveBatches];
+  }
+
+  /** Bytes that the job takes in the arena, alone in a batch. */
+  sizeOf(job: Job): number {
+    const bytes = ArenaAllocator.roundUp(this.layOut([job]).measure());
+    job.batch = undefined;
+    return bytes;
+  }
+
+  /** Takes the lane's next jobs into one staged batch; undefined, with the lane as it was, when there is no room now. */
+  stageNext(lane: Lane): Batch | undefined {
+    const jobs = formJobs(lane, (column) => this.residents.holds(column));
+    const batch = this.tryStage(jobs);
+    if (batch !== undefined) return batch;
+    lane.unshift(jobs);
+    if (jobs.length === 1) return undefined;
+    lane.shift();
+    const single = this.tryStage([jobs[0]!]);
+    if (single === undefined) lane.unshift([jobs[0]!]);
+    return single;
+  }
+
+  /** The batch holds nothing any more that somebody needs. */
+  free(batch: Batch): void {
+    if (batch.block === undefined) return;
+    this.arena.free(batch.block);
+    batch.block = undefined;
+    this.liveBatches.delete(batch);
+  }
+
+  private tryStage(jobs: readonly Job[]): Batch | undefined {
+    const batch = this.layOut(jobs);
+    const block = this.arena.allocate(batch.measure());
+    if (block === undefined) {
+      for (const job of jobs) job.batch = undefined; // they still wait
+      return undefined;
+    }
+    batch.stage(block, this.memory, this.isShared(jobs[0]!.tenant));
+    this.liveBatches.add(batch);
+    for (const job of jobs) job.holdsMemory = true;
+    return batch;
+  }
+
+  private layOut(jobs: readonly Job[]): Batch {
+    return new Batch(jobs, this.executors, (column) => this.residents.holds(column));
+  }
+
+  /** Whether memory may hold what belongs to another tenant; from the second tenant on, for good. */
+  private isShared(tenant: string): boolean {
+    this.firstTenant ??= tenant;
+    this.hasTenants ||= tenant !== this.firstTenant;
+    return this.hasTenants;
+  }
+}

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Tokens } from '@gpu-bridge/abstractions';
 import type { GpuBridge } from '@gpu-bridge/abstractions';
 import { addGpuBridge } from '@gpu-bridge/hosting';
-import { f32, input, mapKernel, output } from '@gpu-bridge/kernels';
+import { f32, input, mapKernel, output, ragged } from '@gpu-bridge/kernels';
 import { Container } from 'inversify';
 import { axpy, spin } from '../support/kernels.js';
 import { readAll, startSilo, until } from '../support/silo.js';
@@ -46,6 +46,12 @@ describe('lifecycle', () => {
     await host.stop();
   });
 
+  it('does not start after a stop', async () => {
+    const host = addGpuBridge(new Container(), {});
+    await host.stop();
+    await expect(host.start()).rejects.toMatchObject({ code: 'DRAINING' });
+  });
+
   it('refuses absurd options before anything is bound', () => {
     const container = new Container();
     expect(() => addGpuBridge(container, { cpu: { workers: -3 } })).toThrow(
@@ -53,6 +59,9 @@ describe('lifecycle', () => {
     );
     expect(() => addGpuBridge(container, { brokr: {} } as never)).toThrow(/brokr/);
     expect(() => addGpuBridge(container, { kernels: [axpy, axpy] })).toThrow(/different names/);
+    expect(() => addGpuBridge(container, null as never)).toThrow(/options must be an object/);
+    expect(() => mapKernel('a', undefined as never, () => undefined)).toThrow(/options must be/);
+    expect(() => mapKernel('a', { params: {} }, undefined as never)).toThrow(/body must be a function/);
     expect(container.isBound(Tokens.GpuBridge)).toBe(false);
   });
 
@@ -75,6 +84,15 @@ describe('lifecycle', () => {
       await expect(kernel.submitBatch({ a: 1, x, y: x }, { maxMicroBatch: 0 })).rejects.toThrow(/hints\.maxMicroBatch/);
       await expect(kernel.submitBatch({ a: 1, x, y: x }, { tenannt: 'x' } as never)).rejects.toThrow(/tenannt/);
       await expect(kernel.submitGrid({ a: 1, x, y: x }, { globalSize: [2] })).rejects.toThrow(/grid kernel/);
+      await expect(kernel.submitBatch({ a: 1, x, y: x }, {}, {} as never)).rejects.toThrow(
+        /signal must be an AbortSignal/,
+      );
+      expect(bridge.getInfo().devices[0]!.counters.submitted).toBe(0); // nothing half-done
+      expect(() => bridge.getKernel(undefined as never)).toThrow(/kernel must be a name/);
+      expect(() => bridge.allocate(undefined as never, 5)).toThrow(/type must be/);
+      expect(() => bridge.allocate(f32, undefined as never)).toThrow(/count must be/);
+      expect(() => bridge.allocate(ragged(f32), 5 as never)).toThrow(/count must be \{ items, elements \}/);
+      expect(() => addGpuBridge(container, {})).toThrow(/a silo has one bridge/);
     } finally {
       await host.stop();
     }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ragged, struct, u32 } from '@gpu-bridge/kernels';
+import type { ArenaAllocator } from '@gpu-bridge/runtime';
 import { axpy, histogram, pick, unfold } from '../support/kernels.js';
 import { readAll, startSilo } from '../support/silo.js';
 
@@ -93,6 +94,16 @@ describe('jobs through the whole path', () => {
     }
     expect(next).toBe(n);
     expect(silo.bridge.getInfo().devices[0]!.arena.usedBytes).toBe(before);
+  });
+
+  it('runs jobs in an arena beyond 2 GiB', async () => {
+    await using silo = await startSilo({ kernels: [axpy], cpu: { workers: 1, arenaMiB: 2_200 } });
+    const kernel = silo.bridge.getKernel(axpy);
+    const { staging } = (silo.bridge as unknown as { brokers: { staging: { arena: ArenaAllocator } }[] }).brokers[0]!;
+    const below = staging.arena.allocate(2 ** 31 + 4_096)!; // takes address space, touches nothing
+    const handle = await kernel.submitBatch({ a: 2, x: Float32Array.of(1, 2), y: Float32Array.of(3, 4) });
+    expect((await readAll(kernel, handle)).map(({ columns }) => [...columns.z])).toEqual([[5, 8]]);
+    staging.arena.free(below);
   });
 
   it('runs a grid kernel with atomics over all executors', async () => {

@@ -1,4 +1,4 @@
-import { Tokens, resolveOptions } from '@gpu-bridge/abstractions';
+import { GpuBridgeError, Tokens, resolveOptions } from '@gpu-bridge/abstractions';
 import type { GpuBridgeOptions, LifecycleParticipant } from '@gpu-bridge/abstractions';
 import { cpuBackendModule } from '@gpu-bridge/compute-cpu';
 import { grainsModule } from '@gpu-bridge/grains';
@@ -26,9 +26,19 @@ export interface GpuBridgeHostOptions extends GpuBridgeOptions {
  * const bridge = container.get<GpuBridge>(Tokens.GpuBridge);
  * ```
  *
- * @throws GpuBridgeError `INVALID_ARGUMENT` for an option that is unknown or out of range; nothing is bound then.
+ * @throws GpuBridgeError `INVALID_ARGUMENT` for an option that is unknown or out of range, or a container that has a bridge
+ *   already; nothing is bound then.
  */
 export function addGpuBridge(container: Container, options: GpuBridgeHostOptions = {}): GpuBridgeHost {
+  if (typeof options !== 'object' || options === null)
+    throw GpuBridgeError.invalidArgument('options', options, 'an object');
+  if (container.isBound(Tokens.GpuBridge)) {
+    throw GpuBridgeError.invalidArgument(
+      'container',
+      'one with GpuBridge',
+      'a container without it: a silo has one bridge',
+    );
+  }
   const { silo, ...bridge } = options;
   const resolved = resolveOptions(bridge);
   resolveSiloOptions(silo);

@@ -1,3 +1,4 @@
+import { GpuBridgeError } from '@gpu-bridge/abstractions';
 import type { LifecycleParticipant } from '@gpu-bridge/abstractions';
 
 /**
@@ -47,7 +48,9 @@ export class GpuBridgeHost implements AsyncDisposable {
 
   private async stopAll(): Promise<void> {
     await this.starting?.catch(() => undefined); // whoever awaited the start has its error
-    this.starting ??= Promise.reject(new Error('the host was stopped before it started'));
+    this.starting ??= Promise.reject(
+      new GpuBridgeError('DRAINING', { what: 'the host' }, 'the host was stopped before it started'),
+    );
     this.starting.catch(() => undefined);
     await this.stopStarted();
   }

@@ -28,6 +28,9 @@ export function helper<
   body: HelperBody<A, D, U>,
 ): HelperDefinition<A, D> {
   rememberCallSite(body, helper);
+  if (typeof options?.args !== 'object' || options.args === null) {
+    throw GpuBridgeError.invalidArgument('options', options, '{ args: { … } }');
+  }
   for (const identifier of [name, ...Object.keys(options.args)]) {
     if (!isIdentifier(identifier)) throw GpuBridgeError.invalidArgument('name', identifier, 'an identifier');
   }

@@ -1,3 +1,4 @@
+import { GpuBridgeError } from '@gpu-bridge/abstractions';
 import type {
   GridBody,
   HelperUses,
@@ -44,6 +45,9 @@ function define<P extends KernelParams>(
   options: KernelOptions<P, KernelConstants, HelperUses>,
   body: KernelDefinition['body'],
 ): KernelDefinition<P> {
+  if (typeof options?.params !== 'object' || options.params === null) {
+    throw GpuBridgeError.invalidArgument('options', options, '{ params: { … } }');
+  }
   const { params, constants = {}, uses = {}, fp = 'default', bounds = 'checked' } = options;
   const definition: KernelDefinition<P> = { kind, name, params, constants, uses, fp, bounds, body };
   validateDefinition(definition);

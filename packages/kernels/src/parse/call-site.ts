@@ -9,7 +9,8 @@ export interface CallSite {
 const sites = new WeakMap<object, CallSite>();
 
 /** Remembers the caller of `entry` (one of the authoring functions) as the place of `body`. */
-export function rememberCallSite(body: object, entry: (...args: never[]) => unknown): void {
+export function rememberCallSite(body: unknown, entry: (...args: never[]) => unknown): void {
+  if (typeof body !== 'function') return; // refused later, with a message of its own
   const holder: { stack?: string } = {};
   Error.captureStackTrace(holder, entry);
   const site = parseFrame(holder.stack?.split('\n')[1] ?? '');

@@ -84,11 +84,7 @@ export class LocalGpuBridge implements GpuBridge {
         `no device ${options.device ?? ''} is open`,
       );
     }
-    const { items, elements } = typeof count === 'number' ? { items: count, elements: count } : count;
-    for (const [field, n] of Object.entries({ items, elements })) {
-      if (!Number.isInteger(n) || n < 0 || n >= 2 ** 31)
-        throw GpuBridgeError.invalidArgument(`count.${field}`, n, 'an integer of 0..2^31 - 1');
-    }
+    const { items, elements } = checkedCount(type, count);
     return allocateColumns(broker, type, items, elements) as Allocation<T>;
   }
 
@@ -130,6 +126,22 @@ function describeDevice(broker: DeviceBroker): DeviceInfo {
     counters: metrics.counters(host.deaths),
     latencyUs: metrics.latencyUs(),
   };
+}
+
+/** @returns items and elements of each; for types that are no lists they are the same. */
+function checkedCount(type: ElementType | RaggedType, count: unknown): { items: number; elements: number } {
+  const kind: unknown = type?.kind;
+  if (kind !== 'scalar' && kind !== 'struct' && kind !== 'ragged') {
+    throw GpuBridgeError.invalidArgument('type', type, 'f32 or another scalar, struct({…}) or ragged(…)');
+  }
+  const isCount = (n: unknown): n is number => typeof n === 'number' && Number.isInteger(n) && n >= 0 && n < 2 ** 31;
+  if (kind !== 'ragged') {
+    if (isCount(count)) return { items: count, elements: count };
+    throw GpuBridgeError.invalidArgument('count', count, 'an integer of 0..2^31 - 1');
+  }
+  const { items, elements } = (count ?? {}) as { items?: unknown; elements?: unknown };
+  if (isCount(items) && isCount(elements)) return { items, elements };
+  throw GpuBridgeError.invalidArgument('count', count, '{ items, elements }, both integers of 0..2^31 - 1');
 }
 
 function allocateColumns(

@@ -68,6 +68,8 @@ export class LocalKernel implements GpuKernel<Columns, Columns> {
   ): Promise<KernelHandle<Columns>> {
     try {
       if (hints !== NO_HINTS) checkHints(hints);
+      if (signal !== undefined && !isSignal(signal))
+        throw GpuBridgeError.invalidArgument('signal', signal, 'an AbortSignal');
       const { broker, fallback } = this.devices.select(hints, this.descriptor);
       const kernel = broker.host.kernel(this.id)!;
       const job = new Job(kernel, bind(kernel.shape), hints, fallback, broker);
@@ -89,4 +91,9 @@ export class LocalKernel implements GpuKernel<Columns, Columns> {
   private wrongKind(method: string, expected: string): GpuBridgeError {
     return GpuBridgeError.invalidArgument(method, this.descriptor.name, expected);
   }
+}
+
+/** By shape: a signal of another realm or of a polyfill is no instance of ours. */
+function isSignal(value: unknown): value is AbortSignal {
+  return typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value;
 }

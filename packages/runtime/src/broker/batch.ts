@@ -96,7 +96,7 @@ export class Batch {
     this.argumentsOffset = block.offset;
     const { shape } = this.kernel;
     const [x, y, z] = this.jobs[0]!.inputs.grid;
-    const header = block.offset >> 2;
+    const header = block.offset >>> 2;
     memory.u32[header] = this.itemCount;
     memory.u32[header + 1] = shape.isMap ? this.itemCount : x;
     memory.u32[header + 2] = y;
@@ -110,7 +110,7 @@ export class Batch {
       const resident = this.residentColumn(slot);
       const offset = resident === undefined ? block.offset + this.offsets[slot.index]! : resident.byteOffset;
       this.offsets[slot.index] = offset;
-      const word = at >> 2;
+      const word = at >>> 2;
       memory.u32[word] = 0;
       memory.u32[word + 1] = this.counts[slot.index]!;
       memory.u32[word + 2] = offset;
@@ -236,7 +236,7 @@ export class Batch {
 function storeOffsets(words: Uint32Array, offset: number, job: Job, list: number): void {
   const source = job.inputs.offsets[list]!;
   const base = job.elementBases[list]!;
-  const at = (offset >> 2) + job.firstItem;
+  const at = (offset >>> 2) + job.firstItem;
   if (base === 0) words.set(source, at);
   else for (let i = 0; i < source.length; i++) words[at + i] = source[i]! + base;
 }

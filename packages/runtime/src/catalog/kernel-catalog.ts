@@ -26,6 +26,13 @@ export class KernelCatalog {
 
   /** @throws GpuBridgeError `KERNEL_NOT_FOUND`; its details list what is known. */
   get(wanted: string | KernelDefinition): CompiledKernel {
+    if (typeof wanted !== 'string' && typeof wanted?.name !== 'string') {
+      throw GpuBridgeError.invalidArgument(
+        'kernel',
+        wanted,
+        'a name, an id or a kernel made by mapKernel or gridKernel',
+      );
+    }
     const found =
       typeof wanted === 'string' ? (this.byName.get(wanted) ?? this.byId.get(wanted)) : this.byDefinition.get(wanted);
     if (found !== undefined) return found;

@@ -2,8 +2,8 @@ import { GpuBridgeError, checkWide, isWide } from '@gpu-bridge/abstractions';
 import type { DType, GridLaunch, SplitColumn } from '@gpu-bridge/abstractions';
 import { ARRAY_NAME } from './kernel-shape.js';
 import type { KernelShape, SlotShape } from './kernel-shape.js';
+import type { StoredColumn } from './stored-column.js';
 
-type StoredColumn = Float32Array | Float64Array | Int32Array | Uint32Array | BigInt64Array | BigUint64Array;
 /** A caller's column after its type was checked; `SplitColumn` and Float64Array stand for 64-bit integers too. */
 export type SourceColumn = StoredColumn | SplitColumn;
 

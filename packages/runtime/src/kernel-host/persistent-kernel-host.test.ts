@@ -49,6 +49,16 @@ describe('PersistentKernelHost', () => {
     expect(host.kernel(compiled.descriptor.id)).toMatchObject({ kernelNumber: 1 });
   });
 
+  it('fails, and does not wait for ever, when an executor dies over a kernel it loads', async () => {
+    const { device, host } = await open();
+    const loading = host.load(new BodyCompiler().compile(definition('fatal')));
+    const outcome = expect(loading).rejects.toMatchObject({ code: 'DEVICE_LOST' });
+    await settle();
+    device.executors[0]!.exit('out of memory');
+    device.runUntilIdle();
+    await outcome;
+  });
+
   it('refuses a kernel that needs what the device has not, before the device sees it', async () => {
     const { device, host } = await open(5, { offers: [] });
     const compiled = new BodyCompiler().compile(definition('wide', f64));

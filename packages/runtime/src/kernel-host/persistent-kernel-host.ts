@@ -59,7 +59,7 @@ export class PersistentKernelHost {
    * Loads a kernel into every executor. Only before jobs are accepted: it reaps the rings itself.
    *
    * @throws GpuBridgeError `KERNEL_REFUSED` when the device lacks what the kernel requires or has no artifact for it,
-   *   `KERNEL_BUILD_FAILED` when it cannot load the artifact.
+   *   `KERNEL_BUILD_FAILED` when it cannot load the artifact, `DEVICE_LOST` when an executor dies over it.
    */
   async load(compiled: CompiledKernel): Promise<void> {
     const { description } = this.device;
@@ -105,7 +105,10 @@ export class PersistentKernelHost {
     const completion = createCqe();
     slots.executor.hold(true);
     ring.submit({ ...createSqe(), op: Op.LOAD_KERNEL, kernel: kernel.kernelNumber, generation });
-    while (!ring.reap(completion)) await ring.park();
+    while (!ring.reap(completion)) {
+      await ring.park();
+      if (slots.executor.generation !== generation || slots.state !== 'running') throw this.diedLoading(kernel);
+    }
     slots.executor.hold(false);
     if (completion.status === Status.OK) return;
     throw new GpuBridgeError(
@@ -113,6 +116,12 @@ export class PersistentKernelHost {
       { kernel: kernel.descriptor.name, diagnostics: [] },
       `${this.device.description.id} could not load ${kernel.descriptor.name} (status ${completion.status})`,
     );
+  }
+
+  private diedLoading({ descriptor: { name } }: LoadedKernel): GpuBridgeError {
+    const { id: deviceId } = this.device.description;
+    const details = { deviceId, deviceGeneration: this.deaths };
+    return new GpuBridgeError('DEVICE_LOST', details, `an executor of ${deviceId} died while it loaded ${name}`);
   }
 
   private unexpectedExit(slots: ExecutorSlots, reason: string): void {

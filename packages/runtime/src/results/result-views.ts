@@ -3,10 +3,10 @@ import type { ColumnBatch, DType, RaggedOutput } from '@gpu-bridge/abstractions'
 import type { Batch } from '../broker/batch.js';
 import type { DeviceMemory } from '../columns/device-memory.js';
 import type { ListOutput, SlotShape } from '../columns/kernel-shape.js';
+import { storedColumn } from '../columns/stored-column.js';
+import type { StoredColumn } from '../columns/stored-column.js';
 import type { Job } from '../jobs/job.js';
 import { ResultChunks } from './result-chunks.js';
-
-type StoredColumn = Float32Array | Float64Array | Int32Array | Uint32Array | BigInt64Array | BigUint64Array;
 
 /** A run of elements of one result slot in device memory. */
 interface Run {
@@ -94,29 +94,11 @@ function copyRuns(runs: readonly Run[], memory: DeviceMemory, chunks: ResultChun
   const target = ResultChunks.isLarge(bytes) ? new ResultChunks() : chunks;
   target.reserve(bytes);
   return runs.map(({ slot, offset, count }) => {
-    const to = arrayOn(target.buffer, slot.slot.dtype, target.take(count * slot.elementBytes), count);
+    const to = storedColumn(target.buffer, slot.slot.dtype, target.take(count * slot.elementBytes), count);
     const from = memory.view(slot.slot.dtype, offset, count);
     (to as Float32Array).set(from as Float32Array);
     return to;
   });
-}
-
-function arrayOn(buffer: ArrayBuffer, dtype: DType, offset: number, count: number): StoredColumn {
-  switch (dtype) {
-    case 'f32':
-      return new Float32Array(buffer, offset, count);
-    case 'f64':
-      return new Float64Array(buffer, offset, count);
-    case 'i32':
-      return new Int32Array(buffer, offset, count);
-    case 'u32':
-    case 'bool':
-      return new Uint32Array(buffer, offset, count);
-    case 'i64':
-      return new BigInt64Array(buffer, offset, count);
-    case 'u64':
-      return new BigUint64Array(buffer, offset, count);
-  }
 }
 
 function columnOf(dtype: DType, array: StoredColumn): unknown {

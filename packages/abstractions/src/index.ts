@@ -2,7 +2,7 @@ export { bool, f32, f64, i32, i64, isWide, sizeOf, u32, u64 } from './kernels/dt
 export type { DType, ScalarType, StorageOf, ValueOf } from './kernels/dtype.js';
 export { checkExtent, columnsOf, ragged, struct } from './kernels/schema.js';
 export type { BoundedRaggedType, ElementType, Extent, RaggedType, StructFields, StructType } from './kernels/schema.js';
-export { atomic, input, inout, output, scratch, uniform } from './kernels/params.js';
+export { atomic, input, inout, output, scratch, shared, sharedAtomic, uniform } from './kernels/params.js';
 export type {
   AtomicElement,
   AtomicParam,
@@ -39,10 +39,12 @@ export type {
   KernelDefinition,
   KernelOptions,
   MapBody,
+  RawSources,
 } from './kernels/definition.js';
 export type {
   ArgumentLayout,
   ArgumentSlot,
+  CompileOptions,
   CompiledKernel,
   KernelArtifact,
   KernelCompiler,

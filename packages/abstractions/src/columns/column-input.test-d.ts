@@ -100,8 +100,8 @@ describe('parameter declarations', () => {
   it('refuse what cannot be', () => {
     // @ts-expect-error -- a ragged output needs a bound
     output(ragged(u32));
-    // @ts-expect-error -- floats have no atomics
-    atomic(f32);
+    // @ts-expect-error -- f64 has no atomics
+    atomic(f64);
     // @ts-expect-error -- a uniform is one scalar
     uniform(Line);
     // @ts-expect-error -- scratch is of scalars

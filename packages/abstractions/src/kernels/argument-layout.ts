@@ -9,9 +9,13 @@ export const ARGUMENT_SLOT_BYTES = 16;
 /** Groups' scratch regions start at multiples of this, so that two workers never share a cache line. */
 export const SCRATCH_ALIGN_BYTES = 64;
 
-/** The argument block of a kernel with these parameters. Compilers and the runtime both build on this one answer. */
-export function argumentLayout(params: KernelParams): ArgumentLayout {
+/**
+ * The argument block of a kernel with these parameters and, where not 0, that many bytes of workspace per executor.
+ * Compilers and the runtime both build on this one answer.
+ */
+export function argumentLayout(params: KernelParams, workspaceBytes = 0): ArgumentLayout {
   const slots = Object.entries(params).flatMap(([name, param]) => slotsOf(name, param));
+  if (workspaceBytes > 0) slots.push({ param: '', part: 'workspace', column: '', dtype: 'u32' });
   return { slots, sizeBytes: ARGUMENT_HEADER_BYTES + ARGUMENT_SLOT_BYTES * slots.length };
 }
 

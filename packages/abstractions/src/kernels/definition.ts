@@ -10,7 +10,7 @@ import type {
   MapContext,
 } from './authoring.js';
 import type { DType, ScalarType, ValueOf } from './dtype.js';
-import type { KernelParams } from './params.js';
+import type { KernelParams, KernelShared } from './params.js';
 
 /**
  * A device function that kernels call as `k.uses.NAME({ arg: value, ... })`. Its body is parsed and compiled, never
@@ -38,12 +38,30 @@ export interface KernelDefinition<P extends KernelParams = KernelParams> {
   readonly params: P;
   readonly constants: KernelConstants;
   readonly uses: HelperUses;
+  /** Grid kernels: ids per workgroup in x, y, z; absent where the ids are independent of each other. */
+  readonly workgroup?: readonly [x: number, y: number, z: number] | undefined;
+  /**
+   * Grid kernels with a workgroup. `exact` (default): ids beyond the submitted global size never run, so there is no barrier.
+   * `full-groups`: every group runs in full and `k.inRange` says which ids are inside.
+   */
+  readonly grid?: 'exact' | 'full-groups';
+  /** Memory of one workgroup, by name. */
+  readonly shared?: KernelShared;
   /** `strict`: no contraction, same bits on every target that supports it. The CPU targets are always strict. */
   readonly fp: 'strict' | 'default';
   /** `checked` (default) contains every index outside its array; `off` trusts the kernel. */
   readonly bounds: 'checked' | 'off';
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the parameter types vary per kernel
   readonly body: (...args: any[]) => void;
+  /** Where given, the kernel is these texts and `body` is empty. */
+  readonly raw?: RawSources;
+}
+
+/** A kernel's body in device languages, written by hand: docs/KERNELS.md "Raw kernels". */
+export interface RawSources {
+  readonly cuda?: string;
+  readonly opencl?: string;
+  readonly wgsl?: string;
 }
 
 export interface KernelOptions<P extends KernelParams, C extends KernelConstants, U extends HelperUses> {

@@ -27,6 +27,16 @@ export interface KernelDescriptor {
   readonly readsItemIndex: boolean;
   readonly fp: 'strict' | 'default';
   readonly bounds: 'checked' | 'off';
+  /**
+   * Grid kernels whose ids run in workgroups. A run then counts groups, not ids: `first` and `count` of an artifact are
+   * linear group indexes, x fastest, out of the product of `ceil(size / workgroup)` over the axes.
+   */
+  readonly workgroup: readonly [x: number, y: number, z: number] | null;
+  /**
+   * Bytes of working memory per executor (shared arrays, values kept across barriers, private copies of atomics); 0
+   * where none is needed. Where not 0, the argument block ends with a slot of part `workspace`.
+   */
+  readonly workspaceBytes: number;
   /** Version of the intermediate representation that produced the artifacts. */
   readonly irVersion: number;
 }
@@ -36,19 +46,47 @@ export type KernelArtifact =
   /**
    * A WebAssembly module. It imports shared memory `env.memory` and exports
    * `run(argumentBlock: i32, firstItem: i32, itemCount: i32, group: i32) -> i32`: runs the items (map) or the linear ids
-   * (grid) `[firstItem, firstItem + itemCount)` and returns the number of bounds violations, saturating at 2^31 - 1.
+   * (grid; of groups, where there is a workgroup) `[firstItem, firstItem + itemCount)` and returns the number of bounds violations, saturating at 2^31 - 1.
    */
   | { readonly target: 'wasm'; readonly bytes: Uint8Array<ArrayBuffer> }
   /**
    * Source of an ES expression `(memory) => (argumentBlock, firstItem, itemCount, group) => violations` over one
    * ArrayBuffer or SharedArrayBuffer; slow, readable, bit-exact with `wasm`: the reference.
    */
-  | { readonly target: 'js'; readonly source: string };
+  | { readonly target: 'js'; readonly source: string }
+  /**
+   * C++20 text with no includes beyond the standard library. `entry` has C linkage:
+   * `int32_t entry(uint8_t* memory, uint64_t argumentBlock, uint32_t first, uint32_t count, uint32_t group)`, as `run` of
+   * `wasm`; the offsets in the block count from `memory`. Compile with `flags` (contraction off, wrapping integers).
+   */
+  | { readonly target: 'cpp'; readonly source: string; readonly entry: string; readonly flags: readonly string[] }
+  /**
+   * OpenCL C text, one kernel
+   * `entry(__global uchar* memory, ulong argumentBlock, uint first, uint count, __global uint* violations)` over a
+   * one-dimensional range. Without a workgroup any local size serves and each work-item takes every global-size-th id;
+   * with one, the local size is the product of the workgroup and each work-group takes every group-count-th group. Adds
+   * to `violations`.
+   */
+  | { readonly target: 'opencl'; readonly source: string; readonly entry: string; readonly flags: readonly string[] }
+  /** CUDA C text, one `extern "C" __global__` function with the parameters of the OpenCL kernel, launched likewise. */
+  | { readonly target: 'cuda'; readonly source: string; readonly entry: string; readonly flags: readonly string[] };
 export type KernelTarget = KernelArtifact['target'];
 
 export interface CompiledKernel {
   readonly descriptor: KernelDescriptor;
   readonly artifacts: readonly KernelArtifact[];
+  /** Targets that were asked for and cannot have this kernel, and why. */
+  readonly refused: readonly { readonly target: KernelTarget; readonly reason: string }[];
+}
+
+export interface CompileOptions {
+  /** Artifacts to make; default `wasm` and `js`. */
+  readonly targets?: readonly KernelTarget[];
+  /**
+   * Form of the `wasm` artifact. `auto` (default): SIMD128 where the cost rule of docs/KERNELS.md expects it to be
+   * faster, else scalar. `always` is refused where a kernel has no SIMD form. All forms give the same bits.
+   */
+  readonly simd?: 'auto' | 'never' | 'always';
 }
 
 /** Turns a definition into artifacts. */
@@ -56,7 +94,7 @@ export interface KernelCompiler {
   /**
    * @throws GpuBridgeError `KERNEL_BUILD_FAILED`; `details.diagnostics` lists every finding with file, line and column.
    */
-  compile(definition: KernelDefinition): CompiledKernel;
+  compile(definition: KernelDefinition, options?: CompileOptions): CompiledKernel;
 }
 
 /**
@@ -68,6 +106,7 @@ export interface KernelCompiler {
  * A uniform slot: the value in its own size at byte 0 of the slot, the rest zero.
  * A scratch slot: u32 space · u32 elements per group · u64 byte offset of group 0; group g starts
  * `g * roundUp(elements * size, 64)` bytes later. Its elements per group hold the longest item of the batch.
+ * The workspace slot, the last one, is laid out like scratch of u32 elements; its param and column are empty.
  */
 export interface ArgumentLayout {
   readonly slots: readonly ArgumentSlot[];
@@ -79,7 +118,7 @@ export interface ArgumentLayout {
 export interface ArgumentSlot {
   /** Parameter name. */
   readonly param: string;
-  readonly part: 'column' | 'offsets' | 'counts' | 'scratch' | 'uniform';
+  readonly part: 'column' | 'offsets' | 'counts' | 'scratch' | 'uniform' | 'workspace';
   /** Field name for a struct's column; `value` for a bare scalar, offsets, counts, scratch and uniforms. */
   readonly column: string;
   /** Element type of what the slot points at; `u32` for offsets and counts. */

@@ -1,3 +1,4 @@
+import { GpuBridgeError } from '../errors/gpu-bridge-error.js';
 import { checkExtent } from './schema.js';
 import type { ScalarType } from './dtype.js';
 import type { BoundedRaggedType, ElementType, Extent, RaggedType } from './schema.js';
@@ -36,7 +37,9 @@ export interface AtomicParam<T extends AtomicElement = AtomicElement> {
   readonly role: 'atomic';
   readonly type: T;
 }
-export type AtomicElement = ScalarType<'i32'> | ScalarType<'u32'> | ScalarType<'i64'> | ScalarType<'u64'>;
+/** Integers take every atomic; `f32` takes add, load, store and exchange. */
+export type AtomicElement =
+  ScalarType<'i32'> | ScalarType<'u32'> | ScalarType<'i64'> | ScalarType<'u64'> | ScalarType<'f32'>;
 
 /**
  * Map kernels: working memory of one item, `a * length + b` elements where `length` is the item's element count in the
@@ -80,6 +83,39 @@ export function scratch<const T extends ScalarType>(
 ): ScratchParam<T> {
   checkExtent('max', bound.max);
   return { role: 'scratch', type, ...bound };
+}
+
+/**
+ * Memory of one workgroup: every id of the group reads and writes the same elements, and no other group sees them.
+ * Zeros when the group starts. With `atomic` it is reached only through the atomic intrinsics.
+ */
+export interface SharedArray<T extends ScalarType = ScalarType, A extends boolean = boolean> {
+  readonly kind: 'shared';
+  readonly dtype: T['dtype'];
+  /** Elements. */
+  readonly length: number;
+  readonly atomic: A;
+}
+/** Shared arrays of a kernel, by name; the body finds them beside the parameters. */
+export type KernelShared = Readonly<Record<string, SharedArray>>;
+
+/**
+ * Declares an array of `length` elements shared by a workgroup.
+ *
+ * @throws GpuBridgeError `INVALID_ARGUMENT` for a length that is no integer from 1 to 65,536.
+ */
+export function shared<const T extends ScalarType>(type: T, length: number): SharedArray<T, false> {
+  return { kind: 'shared', dtype: type.dtype, length: checkSharedLength(length), atomic: false };
+}
+
+/** Declares a {@link shared} array that is touched only through atomic intrinsics. */
+export function sharedAtomic<const T extends AtomicElement>(type: T, length: number): SharedArray<T, true> {
+  return { kind: 'shared', dtype: type.dtype, length: checkSharedLength(length), atomic: true };
+}
+
+function checkSharedLength(length: number): number {
+  if (Number.isInteger(length) && length >= 1 && length <= 65_536) return length;
+  throw GpuBridgeError.invalidArgument('length', length, 'an integer from 1 to 65,536');
 }
 
 export function uniform<const T extends ScalarType>(type: T): UniformParam<T> {

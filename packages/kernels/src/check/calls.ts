@@ -159,7 +159,7 @@ function lowerAtomic(f: FunctionState, name: string, args: Expression[], at: num
   const { array } = entity;
   const index = indexExpr(f, indexNode);
   const value = valueNode ? typed(f.lower.value(f, valueNode), array.dtype, `the value for '${entity.param}'`) : null;
-  return { op: 'atomic', type: array.dtype, operator, array, index, value, check: true, at };
+  return { op: 'atomic', type: array.dtype, operator, array, index, value, expected: null, check: true, at };
 }
 
 function lowerHelperCall(f: FunctionState, definition: HelperDefinition, node: CallExpression, at: number): CallExpr {

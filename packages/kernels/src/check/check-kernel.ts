@@ -46,7 +46,24 @@ export function checkKernel(definition: KernelDefinition): IrKernel {
       `kernel '${name}' has ${diagnostics.list.length} finding(s)\n  ${list}`,
     );
   }
-  return { version: IR_VERSION, name, kind, params, fp, bounds, main, helpers: kernel.helpers };
+  return {
+    version: IR_VERSION,
+    name,
+    kind,
+    params,
+    fp,
+    bounds,
+    workgroup: definition.workgroup ?? null,
+    fullGroups: definition.grid === 'full-groups',
+    shared: Object.entries(definition.shared ?? {}).map(([name, { dtype, length, atomic }]) => ({
+      name,
+      dtype,
+      length,
+      atomic,
+    })),
+    main,
+    helpers: kernel.helpers,
+  };
 }
 
 interface FunctionSpec extends Pick<FunctionState, 'kind' | 'constants' | 'uses' | 'result' | 'params'> {
@@ -91,7 +108,13 @@ function checkFunction(kernel: KernelState, spec: FunctionSpec): IrFunction | un
     );
     return undefined;
   }
-  return { name: spec.name, args: spec.args, result: spec.result, locals: f.locals, body };
+  return {
+    name: spec.name,
+    args: spec.args,
+    results: spec.result === null ? [] : [spec.result],
+    locals: f.locals,
+    body,
+  };
 }
 
 function parseOrReport(diagnostics: Diagnostics, locate: Locate, text: string): ParsedBody | undefined {
@@ -114,7 +137,7 @@ function lowerFunction(f: FunctionState, { fn }: ParsedBody): Stmt[] {
   if (fn.body.type === 'BlockStatement') return lowerBlock(f, fn.body.body);
   if (f.result === null) return lowerEffects(f, fn.body);
   return [
-    { op: 'return', value: typed(f.lower.value(f, fn.body), f.result, 'the result'), at: fn.body.start - f.shift },
+    { op: 'return', values: [typed(f.lower.value(f, fn.body), f.result, 'the result')], at: fn.body.start - f.shift },
   ];
 }
 

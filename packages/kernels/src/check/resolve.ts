@@ -83,7 +83,7 @@ export function memberOf(f: FunctionState, object: Entity, name: string, at: num
     }
     case 'ids':
       if (name !== 'x' && name !== 'y' && name !== 'z') throw unknown(['x', 'y', 'z']);
-      return { kind: 'value', value: (use) => ({ op: object.which, type: 'u32', axis: name, at: use }) };
+      return { kind: 'value', value: (use) => ({ op: 'id', which: object.which, type: 'u32', axis: name, at: use }) };
     case 'record': {
       const field = object.fields.get(name);
       if (field === undefined) throw unknown(object.fields.keys());

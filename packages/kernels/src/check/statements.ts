@@ -143,17 +143,17 @@ function loopBody(f: FunctionState, node: Statement): Stmt[] {
 
 function lowerReturn(f: FunctionState, argument: Expression | null, at: number): Stmt[] {
   if (f.result === null) {
-    if (argument === null || isVoid(argument)) return [{ op: 'return', value: null, at }];
+    if (argument === null || isVoid(argument)) return [{ op: 'return', values: [], at }];
     // Minifiers join the last statement and the return.
     if (argument.type === 'SequenceExpression' || argument.type === 'UnaryExpression') {
-      return [...lowerEffects(f, argument), { op: 'return', value: null, at }];
+      return [...lowerEffects(f, argument), { op: 'return', values: [], at }];
     }
     const fix = f.kind === 'helper' ? 'declare `returns` or return nothing' : 'write to an output parameter instead';
     throw new Finding('type-mismatch', `this function returns nothing; ${fix}`, at);
   }
   if (argument === null) throw new Finding('missing-return', `this helper returns ${f.result}; give a value`, at);
   const { before, value } = effectsBefore(f, argument);
-  return [...before, { op: 'return', value: typed(f.lower.value(f, value), f.result, 'the result'), at }];
+  return [...before, { op: 'return', values: [typed(f.lower.value(f, value), f.result, 'the result')], at }];
 }
 
 /** Minifiers put whole statements, branches too, before a condition or result: `if (a && b(), c)`. */

@@ -32,6 +32,8 @@ function compile(definition: KernelDefinition): CompiledKernel {
     layout: argumentLayout(params),
     effects: effectsOf(kernel),
     requires: requirementsOf(kernel),
+    workgroup: kernel.workgroup,
+    workspaceBytes: 0,
     readsItemIndex: readsItemIndex(kernel),
     fp,
     bounds,
@@ -43,5 +45,6 @@ function compile(definition: KernelDefinition): CompiledKernel {
       { target: 'wasm', bytes: emitWasm(kernel) },
       { target: 'js', source: emitJs(kernel) },
     ],
+    refused: [],
   };
 }

@@ -64,8 +64,8 @@ export function planOf(kernel: IrKernel): KernelPlan {
       if (e.op === 'load' || e.op === 'atomic') needArray(e.array);
       if (e.op === 'loadItem') columns.add(e.slot);
       if (e.op === 'length') needLength(e.of);
-      if (e.op === 'global') axes.add(e.axis);
-      if (e.op === 'globalSize') sizes.add(e.axis);
+      if (e.op === 'id' && e.which === 'global') axes.add(e.axis);
+      if (e.op === 'id' && e.which === 'globalSize') sizes.add(e.axis);
       if (e.op === 'call') for (const arg of e.args) if (arg.kind === 'array') needArray(arg.array);
     },
     stmt: (s) => {

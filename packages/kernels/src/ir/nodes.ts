@@ -6,7 +6,7 @@
 import type { DType, KernelParams } from '@gpu-bridge/abstractions';
 
 /** Grows with every change of meaning or shape of the nodes below. */
-export const IR_VERSION = 1;
+export const IR_VERSION = 2;
 
 /** How many elements something has right now. */
 export type LengthRef =
@@ -19,6 +19,8 @@ export type LengthRef =
   /** Room of the item's list in a ragged output. */
   | { readonly kind: 'capacity'; readonly slot: number }
   | { readonly kind: 'scratch'; readonly slot: number }
+  /** Elements of an array of the workgroup; `shared` is its position in `IrKernel.shared`. */
+  | { readonly kind: 'shared'; readonly shared: number }
   /** An array argument of the helper this stands in. */
   | { readonly kind: 'arg'; readonly arg: number };
 
@@ -31,6 +33,7 @@ export type ArrayRef =
       readonly dtype: DType;
     }
   | { readonly kind: 'scratch'; readonly slot: number; readonly length: LengthRef; readonly dtype: DType }
+  | { readonly kind: 'shared'; readonly shared: number; readonly length: LengthRef; readonly dtype: DType }
   | { readonly kind: 'arg'; readonly arg: number; readonly length: LengthRef; readonly dtype: DType };
 
 export type UnaryOperator =
@@ -39,8 +42,13 @@ export type ArithmeticOperator =
   'add' | 'sub' | 'mul' | 'div' | 'rem' | 'and' | 'or' | 'xor' | 'shl' | 'shr' | 'ushr' | 'min' | 'max';
 export type CompareOperator = 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge';
 export type BinaryOperator = ArithmeticOperator | CompareOperator;
-export type AtomicOperator = 'add' | 'min' | 'max' | 'and' | 'or' | 'xor' | 'load';
+export type AtomicOperator =
+  'add' | 'min' | 'max' | 'and' | 'or' | 'xor' | 'load' | 'store' | 'exchange' | 'compareExchange';
 export type Axis = 'x' | 'y' | 'z';
+/** Ids and sizes of a grid kernel, in the words of OpenCL. `local`, `group` and `groupCount` need a workgroup. */
+export type IdKind = 'global' | 'globalSize' | 'local' | 'group' | 'groupCount';
+/** Functions of f32 and f64 that targets do not agree on by themselves; see passes/lower-math. */
+export type MathFunction = 'exp' | 'log' | 'sin' | 'cos' | 'pow' | 'fma';
 
 interface Node {
   readonly at: number;
@@ -76,13 +84,15 @@ export interface AtomicExpr extends Typed {
   readonly operator: AtomicOperator;
   readonly array: ArrayRef;
   readonly index: Expr;
-  /** Absent for `load`. */
+  /** Absent for `load`; the new value of `compareExchange`. */
   readonly value: Expr | null;
+  /** What `compareExchange` compares with. */
+  readonly expected: Expr | null;
   check: boolean;
 }
 export interface CallExpr extends Node {
   readonly op: 'call';
-  /** Result type; null only in an expression statement. */
+  /** Result type; null in a statement: the helper has no result, or several. */
   readonly type: DType | null;
   readonly helper: number;
   /** In the order of the helper's arguments. */
@@ -96,9 +106,13 @@ export type Expr =
   | LocalRef
   | (Typed & { readonly op: 'uniform'; readonly slot: number })
   | (Typed & { readonly op: 'item' })
-  | (Typed & { readonly op: 'global' | 'globalSize'; readonly axis: Axis })
+  | (Typed & { readonly op: 'id'; readonly which: IdKind; readonly axis: Axis })
+  /** Whether the id is inside the global size; false only in kernels that run full groups. */
+  | (Typed & { readonly op: 'inRange' })
   | (Typed & { readonly op: 'unary'; readonly operator: UnaryOperator; readonly value: Expr })
   | Binary
+  /** `pow` has two operands, `fma` three, the others one; all of the result's type, f32 or f64. */
+  | (Typed & { readonly op: 'math'; readonly fn: MathFunction; readonly args: readonly Expr[] })
   /** Short-circuit. */
   | (Typed & { readonly op: 'logical'; readonly operator: 'and' | 'or'; readonly left: Expr; readonly right: Expr })
   /** Evaluates one branch. */
@@ -160,9 +174,16 @@ export type Stmt =
   | If
   | Loop
   | (Node & { readonly op: 'break' | 'continue' })
-  | (Node & { readonly op: 'return'; readonly value: Expr | null })
+  /** As many values as the function has results. */
+  | (Node & { readonly op: 'return'; readonly values: readonly Expr[] })
   /** Evaluates for the effect. */
-  | (Node & { readonly op: 'do'; readonly value: Expr | CallExpr });
+  | (Node & { readonly op: 'do'; readonly value: Expr | CallExpr })
+  /** Calls a helper with several results and declares one local for each. */
+  | (Node & { readonly op: 'callInto'; readonly locals: readonly number[]; readonly call: CallExpr })
+  /** Every id of the workgroup arrives before any goes on; writes to shared and global arrays before it are seen after it. */
+  | (Node & { readonly op: 'barrier' })
+  /** Runs `body` for every id of the workgroup; only in the form for CPUs (passes/cpu-form), never nested. */
+  | (Node & { readonly op: 'items'; readonly body: readonly Stmt[] });
 
 export interface IrLocal {
   readonly type: DType;
@@ -177,9 +198,18 @@ export type IrArg =
 export interface IrFunction {
   readonly name: string;
   readonly args: readonly IrArg[];
-  readonly result: DType | null;
+  /** None, one, or the fields of a struct in their order. */
+  readonly results: readonly DType[];
   readonly locals: readonly IrLocal[];
   readonly body: readonly Stmt[];
+}
+
+/** An array of one workgroup, zeros when the group starts. */
+export interface IrShared {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly length: number;
+  readonly atomic: boolean;
 }
 
 export interface IrKernel {
@@ -189,6 +219,11 @@ export interface IrKernel {
   readonly params: KernelParams;
   readonly fp: 'strict' | 'default';
   readonly bounds: 'checked' | 'off';
+  /** Ids per workgroup, in x, y, z; null where the ids of a grid are independent, and in map kernels. */
+  readonly workgroup: readonly [x: number, y: number, z: number] | null;
+  /** The last groups run in full, also ids beyond the global size. */
+  readonly fullGroups: boolean;
+  readonly shared: readonly IrShared[];
   readonly main: IrFunction;
   /** A helper stands after the helpers it calls. */
   readonly helpers: readonly IrFunction[];

@@ -39,9 +39,13 @@ export function expressionsOf(stmt: Stmt): readonly (Expr | CallExpr)[] {
     case 'loop':
       return stmt.condition === null ? [] : [stmt.condition];
     case 'return':
-      return stmt.value === null ? [] : [stmt.value];
+      return stmt.values;
+    case 'callInto':
+      return [stmt.call];
     case 'break':
     case 'continue':
+    case 'barrier':
+    case 'items':
       return [];
   }
 }
@@ -49,6 +53,7 @@ export function expressionsOf(stmt: Stmt): readonly (Expr | CallExpr)[] {
 export function blocksOf(stmt: Stmt): readonly (readonly Stmt[])[] {
   if (stmt.op === 'if') return [stmt.then, stmt.else];
   if (stmt.op === 'loop') return [stmt.body, stmt.update];
+  if (stmt.op === 'items') return [stmt.body];
   return [];
 }
 
@@ -59,8 +64,8 @@ export function operandsOf(expr: Expr | CallExpr): readonly Expr[] {
     case 'local':
     case 'uniform':
     case 'item':
-    case 'global':
-    case 'globalSize':
+    case 'id':
+    case 'inRange':
     case 'loadItem':
     case 'length':
       return [];
@@ -72,13 +77,15 @@ export function operandsOf(expr: Expr | CallExpr): readonly Expr[] {
     case 'binary':
     case 'logical':
       return [expr.left, expr.right];
+    case 'math':
+      return expr.args;
     case 'conditional':
     case 'select':
       return [expr.condition, expr.whenTrue, expr.whenFalse];
     case 'load':
       return [expr.index];
     case 'atomic':
-      return expr.value === null ? [expr.index] : [expr.index, expr.value];
+      return [expr.index, ...(expr.expected ? [expr.expected] : []), ...(expr.value ? [expr.value] : [])];
     case 'call':
       return expr.args.flatMap((arg) => (arg.kind === 'scalar' ? [arg.value] : []));
   }
@@ -123,9 +130,14 @@ function rewriteStmt(stmt: Stmt, rewrite: Rewrite): Stmt {
         update: rewriteBlock(stmt.update, rewrite),
       };
     case 'return':
-      return { ...stmt, value: stmt.value && go(stmt.value) };
+      return { ...stmt, values: stmt.values.map(go) };
+    case 'callInto':
+      return { ...stmt, call: rewriteOperands(stmt.call, rewrite) };
+    case 'items':
+      return { ...stmt, body: rewriteBlock(stmt.body, rewrite) };
     case 'break':
     case 'continue':
+    case 'barrier':
       return stmt;
   }
 }
@@ -142,8 +154,8 @@ function rewriteOperands(expr: Expr | CallExpr, rewrite: Rewrite): Expr | CallEx
     case 'local':
     case 'uniform':
     case 'item':
-    case 'global':
-    case 'globalSize':
+    case 'id':
+    case 'inRange':
     case 'loadItem':
     case 'length':
       return expr;
@@ -154,13 +166,20 @@ function rewriteOperands(expr: Expr | CallExpr, rewrite: Rewrite): Expr | CallEx
     case 'binary':
     case 'logical':
       return { ...expr, left: go(expr.left), right: go(expr.right) };
+    case 'math':
+      return { ...expr, args: expr.args.map(go) };
     case 'conditional':
     case 'select':
       return { ...expr, condition: go(expr.condition), whenTrue: go(expr.whenTrue), whenFalse: go(expr.whenFalse) };
     case 'load':
       return { ...expr, index: go(expr.index) };
     case 'atomic':
-      return { ...expr, index: go(expr.index), value: expr.value && go(expr.value) };
+      return {
+        ...expr,
+        index: go(expr.index),
+        expected: expr.expected && go(expr.expected),
+        value: expr.value && go(expr.value),
+      };
     case 'call':
       return {
         ...expr,
@@ -196,6 +215,7 @@ export function assignedLocals(stmts: readonly Stmt[]): Set<number> {
   walkStmts(stmts, {
     stmt: (s) => {
       if (s.op === 'let' || s.op === 'set') assigned.add(s.local);
+      if (s.op === 'callInto') for (const local of s.locals) assigned.add(local);
     },
   });
   return assigned;

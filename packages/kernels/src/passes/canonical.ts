@@ -151,8 +151,8 @@ function hoistSequences(stmt: Stmt): Stmt[] {
       if (stmt.value.op !== 'sequence') return [stmt];
       return [...stmt.value.body, { ...stmt, value: stmt.value.value }];
     case 'return':
-      if (stmt.value?.op !== 'sequence') return [stmt];
-      return [...stmt.value.body, { ...stmt, value: stmt.value.value }];
+      if (stmt.values[0]?.op !== 'sequence') return [stmt];
+      return [...stmt.values[0].body, { ...stmt, values: [stmt.values[0].value, ...stmt.values.slice(1)] }];
     case 'store':
       // The index is evaluated before the value anyway; its own value must not change in between.
       if (stmt.index.op !== 'sequence' || isImpure(stmt.value)) return [stmt];
@@ -179,8 +179,9 @@ function canonicalIf(stmt: If): Stmt[] {
   if (single && a?.op === 'storeItem' && b?.op === 'storeItem' && a.slot === b.slot) {
     return [{ ...a, value: choose(condition, a.value, b.value, at) }];
   }
-  if (single && a?.op === 'return' && b?.op === 'return' && a.value && b.value) {
-    return [{ ...a, value: choose(condition, a.value, b.value, at) }];
+  if (single && a?.op === 'return' && b?.op === 'return' && a.values.length === 1) {
+    const [x, y] = [a.values[0], b.values[0]];
+    if (x && y) return [{ ...a, values: [choose(condition, x, y, at)] }];
   }
   if (otherwise.length === 0 && then.length === 1 && a?.op === 'if' && a.else.length === 0) {
     const both = canonicalExpr({
@@ -232,7 +233,7 @@ function hasContinue(stmts: readonly Stmt[]): boolean {
 function dropTail(stmts: readonly Stmt[], jump: 'return' | 'continue'): readonly Stmt[] {
   const last = stmts.at(-1);
   if (last === undefined) return stmts;
-  if (last.op === jump && !(last.op === 'return' && last.value !== null)) return stmts.slice(0, -1);
+  if (last.op === jump && !(last.op === 'return' && last.values.length > 0)) return stmts.slice(0, -1);
   if (last.op !== 'if') return stmts;
   const then = dropTail(last.then, jump);
   const otherwise = dropTail(last.else, jump);

@@ -78,7 +78,9 @@ function limitAtMost(known: string, wanted: string): boolean {
 }
 
 export function limitOf(length: LengthRef): string {
-  return length.kind === 'arg' ? `arg:${length.arg}` : `${length.kind}:${length.slot}`;
+  if (length.kind === 'arg') return `arg:${length.arg}`;
+  if (length.kind === 'shared') return `shared:${length.shared}`;
+  return `${length.kind}:${length.slot}`;
 }
 
 /** `local + offset`, for expressions of that shape; the sum is not known to be free of wrapping. */

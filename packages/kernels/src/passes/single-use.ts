@@ -41,6 +41,7 @@ function countLocals(body: readonly Stmt[]): { uses: Map<number, number>; writes
     },
     stmt: (s) => {
       if (s.op === 'let' || s.op === 'set') add(writes, s.local);
+      if (s.op === 'callInto') for (const local of s.locals) add(writes, local);
     },
   });
   return { uses, writes };
@@ -98,11 +99,16 @@ export function renumberLocals(fn: IrFunction): IrFunction {
     },
     stmt: (s) => {
       if (s.op === 'let' || s.op === 'set') number(s.local);
+      if (s.op === 'callInto') s.locals.forEach(number);
     },
   });
   const body = rewriteBlock(fn.body, {
     expr: (e) => (e.op === 'local' ? { ...e, local: number(e.local) } : e),
-    block: (stmts) => stmts.map((s) => (s.op === 'let' || s.op === 'set' ? { ...s, local: number(s.local) } : s)),
+    block: (stmts) =>
+      stmts.map((s) => {
+        if (s.op === 'let' || s.op === 'set') return { ...s, local: number(s.local) };
+        return s.op === 'callInto' ? { ...s, locals: s.locals.map(number) } : s;
+      }),
   });
   const locals = [...numbers.keys()].flatMap((old) => fn.locals[old] ?? []);
   const args = fn.args.map((arg): IrArg => (arg.kind === 'scalar' ? { ...arg, local: number(arg.local) } : arg));

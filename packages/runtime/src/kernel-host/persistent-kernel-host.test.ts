@@ -72,7 +72,7 @@ describe('PersistentKernelHost', () => {
   it('says when a device cannot load an artifact', async () => {
     const { device, host } = await open();
     const { descriptor } = new BodyCompiler().compile(definition('broken'));
-    const loading = host.load({ descriptor, artifacts: [{ target: 'js', source: '() => 42' }] });
+    const loading = host.load({ descriptor, artifacts: [{ target: 'js', source: '() => 42' }], refused: [] });
     const failed = expect(loading).rejects.toMatchObject({ code: 'KERNEL_BUILD_FAILED' });
     await settle();
     device.runUntilIdle();

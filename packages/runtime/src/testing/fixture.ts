@@ -26,6 +26,8 @@ export function descriptorOf(params: KernelParams, more: Partial<KernelDescripto
     readsItemIndex: false,
     fp: 'strict',
     bounds: 'checked',
+    workgroup: null,
+    workspaceBytes: 0,
     irVersion: 0,
     ...more,
   };

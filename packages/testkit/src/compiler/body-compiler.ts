@@ -45,9 +45,12 @@ export class BodyCompiler implements KernelCompiler {
         readsItemIndex: kind === 'map' && /\.item\b/.test(definition.body.toString()),
         fp,
         bounds,
+        workgroup: null,
+        workspaceBytes: 0,
         irVersion: 0,
       },
       artifacts: [{ target: 'js', source }],
+      refused: [],
     };
   }
 }

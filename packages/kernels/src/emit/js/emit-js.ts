@@ -121,7 +121,7 @@ function commonNames(kernel: IrKernel, plan: KernelPlan): Pick<JsNames, 'local' 
 }
 
 function slotOf(array: ArrayRef): number {
-  return array.kind === 'arg' ? missing() : array.slot;
+  return array.kind === 'arg' || array.kind === 'shared' ? missing() : array.slot;
 }
 
 function mapLines(kernel: IrKernel, plan: KernelPlan): string[] {

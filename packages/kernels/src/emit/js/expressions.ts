@@ -42,9 +42,11 @@ function exprText(names: JsNames, expr: Expr | CallExpr): string {
       return names.uniform(expr.slot);
     case 'item':
       return 'item';
-    case 'global':
-    case 'globalSize':
-      return `${expr.op}_${expr.axis}`;
+    case 'inRange':
+    case 'math':
+      throw new Error(`no JavaScript for ${expr.op}`);
+    case 'id':
+      return `${expr.which}_${expr.axis}`;
     case 'unary':
       return unaryText(expr.operator, expr.type, go(expr.value));
     case 'binary':
@@ -148,7 +150,7 @@ function oneStmt(names: JsNames, stmt: Stmt, indent: string): string[] {
     case 'continue':
       return [`${indent}${stmt.op};`];
     case 'return':
-      return [`${indent}${names.leave(stmt.value === null ? null : exprText(names, stmt.value))}`];
+      return [`${indent}${names.leave(stmt.values[0] === undefined ? null : exprText(names, stmt.values[0]))}`];
     case 'push': {
       const count = names.count(stmt.list);
       const values = stmt.values.map((value, i) => `${inner}const value_${i} = ${exprText(names, value)};`);

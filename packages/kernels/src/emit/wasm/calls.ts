@@ -44,10 +44,10 @@ function emitInlined(frame: Frame, fn: IrFunction, call: CallExpr): void {
     emitExpr(frame, given.value);
     code.set(locals[arg.local] ?? 0);
   });
-  const exit = code.open(OP.block, fn.result === null ? undefined : valOf(fn.result));
+  const exit = code.open(OP.block, fn.results[0] === undefined ? undefined : valOf(fn.results[0]));
   emitStmts({ ...frame, fn, locals, exit, around: argumentsOnly(places), breaks: [], continues: [] }, fn.body);
   // Every path of a helper with a result returns, which validation cannot see.
-  if (fn.result !== null) code.op(OP.unreachable);
+  if (fn.results.length > 0) code.op(OP.unreachable);
   code.end();
 }
 
@@ -73,8 +73,8 @@ export function emitHelper(fn: IrFunction, module: ModuleContext): WasmFunction 
     { code, fn, locals, around: argumentsOnly(places), exit: undefined, breaks: [], continues: [], module },
     fn.body,
   );
-  if (fn.result !== null) code.op(OP.unreachable);
-  return { params, results: fn.result === null ? [] : [valOf(fn.result)], code: code.finish() };
+  if (fn.results.length > 0) code.op(OP.unreachable);
+  return { params, results: fn.results.map(valOf), code: code.finish() };
 }
 
 /** A helper sees nothing but its arguments. */

@@ -340,7 +340,7 @@ class GridDriver implements Driver {
 }
 
 function slotOf(array: ArrayRef): number {
-  if (array.kind === 'arg') throw new Error('a kernel has no array arguments');
+  if (array.kind === 'arg' || array.kind === 'shared') throw new Error(`no slot for an array of kind ${array.kind}`);
   return array.slot;
 }
 

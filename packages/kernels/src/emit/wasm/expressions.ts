@@ -25,9 +25,11 @@ export function emitExpr(frame: Frame, expr: Expr | CallExpr): void {
     case 'item':
       code.get(frame.around.item());
       return;
-    case 'global':
-    case 'globalSize':
-      code.get(frame.around.id(expr.op, expr.axis));
+    case 'inRange':
+    case 'math':
+      throw new Error(`no WebAssembly for ${expr.op}`);
+    case 'id':
+      code.get(frame.around.id(expr.which, expr.axis));
       return;
     case 'unary':
       emitExpr(frame, expr.value);
@@ -225,6 +227,8 @@ function emitAtomicAt(code: Code, { operator, type }: AtomicExpr, value: number)
     code.atomic(ATOMIC.load[wide], type);
     return;
   }
+  if (operator === 'store' || operator === 'exchange' || operator === 'compareExchange')
+    throw new Error(`no WebAssembly for atomic ${operator}`);
   if (operator !== 'min' && operator !== 'max') {
     code.get(value).atomic(ATOMIC[operator][wide], type);
     return;

@@ -1,4 +1,4 @@
-import type { ArrayRef, Axis, CallExpr, IrFunction, LengthRef, Stmt } from '../../ir/nodes.js';
+import type { ArrayRef, Axis, CallExpr, IdKind, IrFunction, LengthRef, Stmt } from '../../ir/nodes.js';
 import type { Code, Label } from './code.js';
 
 /** A value that is ready without computing: a local or a constant. */
@@ -16,7 +16,7 @@ export interface Surroundings {
   readonly length: (length: LengthRef) => Ready;
   readonly uniform: (slot: number) => number;
   readonly item: () => number;
-  readonly id: (which: 'global' | 'globalSize', axis: Axis) => number;
+  readonly id: (which: IdKind, axis: Axis) => number;
   /** Pushes the address of the item's element in a column. */
   readonly itemAddress: (code: Code, slot: number) => void;
   /** Local that counts the elements pushed to a ragged output. */

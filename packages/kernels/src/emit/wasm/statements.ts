@@ -59,10 +59,14 @@ export function emitStmt(frame: Frame, stmt: Stmt): void {
       code.br(last(frame.continues));
       return;
     case 'return':
-      if (stmt.value !== null) emitExpr(frame, stmt.value);
+      for (const value of stmt.values) emitExpr(frame, value);
       if (frame.exit === undefined) code.op(OP.return);
       else code.br(frame.exit);
       return;
+    case 'barrier':
+    case 'callInto':
+    case 'items':
+      throw new Error(`no WebAssembly for ${stmt.op}`);
     case 'do':
       emitExpr(frame, stmt.value);
       if (stmt.value.type !== null) code.op(OP.drop);

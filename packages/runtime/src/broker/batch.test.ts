@@ -17,9 +17,10 @@ import {
 import { describe, expect, it } from 'vitest';
 import { ArenaAllocator } from '../arena/arena-allocator.js';
 import { DeviceMemory } from '../columns/device-memory.js';
-import { gridJob, kernelOf, mapJob } from '../testing/fixture.js';
-import type { Job } from '../jobs/job.js';
+import { TestOwner, gridJob, kernelOf, mapJob } from '../testing/fixture.js';
+import { Job } from '../jobs/job.js';
 import { Batch } from './batch.js';
+import { slotItemsFor } from './slot-size.js';
 
 const memory = new DeviceMemory(new SharedArrayBuffer(2 ** 16));
 
@@ -134,6 +135,32 @@ describe('staging a batch', () => {
     batch.credit(0, 2);
     batch.restage(memory);
     expect([words(), job.remainingItems, batch.nextSlotItems]).toEqual([[4, 5, 0, 0], 6, 6]);
+  });
+});
+
+describe('a kernel with workgroups', () => {
+  const more = { kind: 'grid', workgroup: [4, 2, 1], workspaceBytes: 192 } as const;
+  const kernel = kernelOf({ out: output(u32) }, more);
+  const job = (): Job => gridJob(kernel, {}, { globalSize: [9, 3], sizes: { out: 5 } });
+
+  it('is cut into slots by groups, and its block counts ids', () => {
+    const batch = stage([job()]);
+    expect([batch.itemCount, batch.nextSlotItems]).toEqual([3 * 2, 6]);
+    const header = batch.argumentsOffset >> 2;
+    expect([...memory.u32.subarray(header, header + 4)]).toEqual([27, 9, 3, 1]);
+  });
+
+  it('has one workspace per executor behind its arrays', () => {
+    const batch = stage([job()]);
+    const [out, workspace] = [slotOf(batch, 0), slotOf(batch, 1)];
+    expect([out.count, workspace.count, workspace.offset % 64]).toEqual([5, 48, 0]);
+    expect(batch.block!.offset + batch.block!.sizeBytes).toBeGreaterThanOrEqual(workspace.offset + 2 * 192);
+  });
+
+  it('rounds the largest micro-batch up to whole groups', () => {
+    const hinted = (maxMicroBatch: number): number =>
+      slotItemsFor(new Job(kernel, job().inputs, { maxMicroBatch }, false, new TestOwner()), 1);
+    expect([hinted(1), hinted(8), hinted(9), hinted(1000)]).toEqual([1, 1, 2, 6]);
   });
 });
 

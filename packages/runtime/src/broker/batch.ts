@@ -16,6 +16,7 @@ const COLUMN_ALIGN = 16;
  */
 export class Batch {
   readonly kernel: LoadedKernel;
+  /** As `BoundInputs.itemCount`, over all jobs. */
   readonly itemCount: number;
   /** Items a slot carries; the last may have fewer. */
   slotItems: number;
@@ -97,7 +98,7 @@ export class Batch {
     const { shape } = this.kernel;
     const [x, y, z] = this.jobs[0]!.inputs.grid;
     const header = block.offset >>> 2;
-    memory.u32[header] = this.itemCount;
+    memory.u32[header] = shape.isMap ? this.itemCount : x * y * z;
     memory.u32[header + 1] = shape.isMap ? this.itemCount : x;
     memory.u32[header + 2] = y;
     memory.u32[header + 3] = z;

@@ -25,7 +25,14 @@ export function slotItemsFor(job: Job, executors: number): number {
     const share = Math.ceil(itemCount / (2 * executors));
     items = Math.max(Math.ceil(MIN_NS / nsPerItem), Math.min(share, Math.ceil(TARGET_NS / nsPerItem)));
   }
-  return Math.max(1, Math.min(items, itemCount, job.hints.maxMicroBatch ?? itemCount));
+  return Math.max(1, Math.min(items, itemCount, microBatch(job) ?? itemCount));
+}
+
+/** The hint counts ids, a kernel with a workgroup runs whole groups. */
+function microBatch(job: Job): number | undefined {
+  const { maxMicroBatch } = job.hints;
+  const [x, y, z] = job.kernel.descriptor.workgroup ?? [1, 1, 1];
+  return maxMicroBatch === undefined ? undefined : Math.ceil(maxMicroBatch / (x * y * z));
 }
 
 /** Items up to which waiting jobs of a kernel are put into one slot. */

@@ -146,6 +146,12 @@ describe('bindGridInputs', () => {
     expect(bound.arrayLengths).toEqual([2, 4, 3, 3, 0, 8, 7]);
   });
 
+  it('counts groups where ids run in workgroups, and keeps what was submitted', () => {
+    const tiled = kernelOf({ out: output(u32) }, { kind: 'grid', workgroup: [16, 4, 1] }).shape;
+    const bound = bindGridInputs(tiled, {}, { globalSize: [33, 8] });
+    expect(bound).toMatchObject({ itemCount: 3 * 2, submittedCount: 33 * 8, grid: [33, 8, 1], arrayLengths: [33 * 8] });
+  });
+
   it.each<[field: string, change: Record<string, unknown>, launch: object]>([
     ['launch.globalSize', {}, { globalSize: [] }],
     ['launch.globalSize', {}, { globalSize: [1, 2, 3, 4] }],

@@ -9,8 +9,10 @@ export type SourceColumn = StoredColumn | SplitColumn;
 
 /** A job's inputs, checked and flattened to slots; the arrays are still the caller's. */
 export interface BoundInputs {
-  /** Items (map) or the product of the global size (grid). */
+  /** What runs are counted in: items (map), ids (grid), or workgroups (grid with a workgroup). */
   readonly itemCount: number;
+  /** What the caller submitted: items (map) or the product of the global size (grid). */
+  readonly submittedCount: number;
   /** By slot index; undefined for slots that are no inputs. */
   readonly sources: readonly (SourceColumn | undefined)[];
   /** By slot index of uniforms, in declaration order. */
@@ -65,6 +67,7 @@ export function bindMapInputs(shape: KernelShape, items: Readonly<Record<string,
   if (itemCount > MAX_ITEMS) throw GpuBridgeError.invalidArgument('items', itemCount, `at most ${MAX_ITEMS} items`);
   return {
     itemCount,
+    submittedCount: itemCount,
     sources,
     uniforms: shape.uniforms.map((slot) => uniformOf(slot, items)),
     offsets,
@@ -83,7 +86,7 @@ export function bindGridInputs(
 ): BoundInputs {
   checkNames(shape, args);
   const grid = gridOf(launch);
-  const itemCount = grid[0] * grid[1] * grid[2];
+  const submittedCount = grid[0] * grid[1] * grid[2];
   const sources: (SourceColumn | undefined)[] = new Array<undefined>(shape.slots.length).fill(undefined);
   const arrayLengths: number[] = new Array<number>(shape.slots.length).fill(0);
   const paramLengths = new Map<string, number>();
@@ -105,13 +108,15 @@ export function bindGridInputs(
   checkSizes(shape, launch);
   for (const slot of shape.results) {
     if (slot.role === 'inout') continue;
-    const size = launch.sizes?.[slot.slot.param] ?? itemCount;
+    const size = launch.sizes?.[slot.slot.param] ?? submittedCount;
     arrayLengths[slot.index] = size;
     paramLengths.set(slot.slot.param, size);
   }
   for (const slot of shape.inputs) checkIndexes(shape, slot, sources[slot.index]!, paramLengths);
   const uniforms = shape.uniforms.map((slot) => uniformOf(slot, args));
-  return { itemCount, sources, uniforms, offsets: [], elements: [], longest: [], arrayLengths, grid };
+  const itemCount = groupCount(grid, shape.descriptor.workgroup);
+  const lists = { offsets: [], elements: [], longest: [] };
+  return { itemCount, submittedCount, sources, uniforms, ...lists, arrayLengths, grid };
 }
 
 function checkNames(shape: KernelShape, given: Readonly<Record<string, unknown>>): void {
@@ -258,6 +263,11 @@ function gridOf(launch: GridLaunch): readonly [number, number, number] {
   }
   const [x, y = 1, z = 1] = size as [number, number?, number?];
   return [x, y, z];
+}
+
+/** Workgroups of a grid; without a workgroup every id counts. */
+function groupCount(grid: BoundInputs['grid'], workgroup: BoundInputs['grid'] | null): number {
+  return grid.reduce((count, size, axis) => count * Math.ceil(size / (workgroup?.[axis] ?? 1)), 1);
 }
 
 function checkSizes(shape: KernelShape, launch: GridLaunch): void {

@@ -11,7 +11,7 @@ export type SlotExtent =
   | { readonly by: 'elements'; readonly list: number }
   /** `a * elements + b * items`: room of a ragged output. */
   | { readonly by: 'room'; readonly list: number; readonly a: number; readonly b: number }
-  /** `a * longest + b`, once per executor. */
+  /** `a * longest + b`, once per executor; what a kernel works in. */
   | { readonly by: 'scratch'; readonly list: number; readonly a: number; readonly b: number }
   /** A grid kernel's array: its own length. */
   | { readonly by: 'array' }
@@ -21,7 +21,7 @@ export type SlotExtent =
 export interface SlotShape {
   readonly index: number;
   readonly slot: ArgumentSlot;
-  readonly role: KernelParam['role'];
+  readonly role: KernelParam['role'] | 'workspace';
   readonly elementBytes: 4 | 8;
   readonly extent: SlotExtent;
 }
@@ -69,6 +69,10 @@ export class KernelShape {
   }
 
   private shapeOf(slot: ArgumentSlot, index: number): SlotShape {
+    if (slot.part === 'workspace') {
+      const extent: SlotExtent = { by: 'scratch', list: -1, a: 0, b: this.descriptor.workspaceBytes / 4 };
+      return { index, slot, role: 'workspace', elementBytes: 4, extent };
+    }
     const param = this.descriptor.params[slot.param];
     if (param === undefined) throw GpuBridgeError.invalidArgument('layout', slot.param, 'a parameter of the kernel');
     return { index, slot, role: param.role, elementBytes: sizeOf(slot.dtype), extent: this.extentOf(slot, param) };

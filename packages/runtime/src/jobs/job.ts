@@ -124,7 +124,7 @@ export class Job implements KernelHandle {
   /** What logs and debuggers show: the handle, not the device behind it. */
   toJSON(): object {
     const { jobId, kernelId, state, tenant, attempts, inputs } = this;
-    return { jobId, kernelId, state, tenant, attempts, itemCount: inputs.itemCount };
+    return { jobId, kernelId, state, tenant, attempts, itemCount: inputs.submittedCount };
   }
 
   [inspect.custom](): object {
@@ -175,7 +175,7 @@ export class Job implements KernelHandle {
       kernelId: this.kernelId,
       outcome: this.state as 'completed' | 'failed' | 'cancelled',
       ...(this.error === undefined ? {} : { error: this.error }),
-      itemCount: this.inputs.itemCount,
+      itemCount: this.inputs.submittedCount,
       tenant: this.tenant,
       epoch: this.hints.epoch,
       deviceId,

@@ -68,7 +68,7 @@ export function resultBatch(
       list.b,
     );
   }
-  return { jobId: job.jobId, firstItem, itemCount, columns };
+  return { jobId: job.jobId, firstItem, itemCount: shape.isMap ? itemCount : job.inputs.submittedCount, columns };
 }
 
 function runOf(job: Job, batch: Batch, slot: SlotShape, firstItem: number, itemCount: number): Run {

@@ -20,7 +20,7 @@ export function descriptorOf(params: KernelParams, more: Partial<KernelDescripto
     name: 'test',
     kind: 'map',
     params,
-    layout: argumentLayout(params),
+    layout: argumentLayout(params, more.workspaceBytes),
     effects: 'pure',
     requires: [],
     readsItemIndex: false,

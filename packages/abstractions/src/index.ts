@@ -90,6 +90,7 @@ export type {
   GridLaunch,
   JobState,
   KernelHandle,
+  KernelRefusal,
 } from './bridge/gpu-bridge.js';
 export { resolveOptions } from './bridge/options.js';
 export type {

@@ -193,10 +193,19 @@ export interface DeviceCounters {
   readonly strays: number;
 }
 
+/** A device that was asked to load a kernel and cannot run it; another one can. */
+export interface KernelRefusal {
+  readonly kernelId: KernelId;
+  readonly deviceId: string;
+  /** What the device or the kernel lacks, in words. */
+  readonly missing: readonly string[];
+}
+
 export interface GpuBridgeInfo {
   readonly state: 'created' | 'started' | 'draining' | 'stopped';
   readonly devices: readonly DeviceInfo[];
   readonly kernels: readonly KernelDescriptor[];
+  readonly refusals: readonly KernelRefusal[];
   /** Emits per device when its pressure changes, at most once per event-loop turn. */
   readonly pressure$: Observable<DevicePressure>;
 }

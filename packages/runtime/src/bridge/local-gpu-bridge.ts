@@ -54,6 +54,7 @@ export class LocalGpuBridge implements GpuBridge {
       state: this.state,
       devices: this.brokers.map((broker) => describeDevice(broker)),
       kernels: this.catalog.descriptors(),
+      refusals: [...this.feature.refusals],
       pressure$: this.pressure$,
     };
   }

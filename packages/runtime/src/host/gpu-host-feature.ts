@@ -2,6 +2,7 @@ import { LifecycleStage } from '@gpu-bridge/abstractions';
 import type {
   Clock,
   ComputeBackend,
+  KernelRefusal,
   LifecycleParticipant,
   Logger,
   ResolvedGpuBridgeOptions,
@@ -18,6 +19,8 @@ export class GpuHostFeature implements LifecycleParticipant {
   readonly name = 'gpu devices';
   readonly stage = LifecycleStage.Devices;
   hosts: readonly PersistentKernelHost[] = [];
+  /** Devices that cannot run a kernel which another device took. */
+  readonly refusals: KernelRefusal[] = [];
 
   constructor(
     private readonly backends: readonly ComputeBackend[],
@@ -79,11 +82,9 @@ export class GpuHostFeature implements LifecycleParticipant {
         taken++;
       } catch (error) {
         if (!GpuBridgeError.is(error, 'KERNEL_REFUSED')) throw error;
-        this.logger.warn('a device refuses a kernel', {
-          device: host.device.description.id,
-          kernel: kernel.descriptor.name,
-          missing: error.details.missing,
-        });
+        const { deviceId, missing } = error.details;
+        this.logger.warn('a device refuses a kernel', { device: deviceId, kernel: kernel.descriptor.name, missing });
+        this.refusals.push({ kernelId: kernel.descriptor.id, deviceId, missing });
         refusal = error;
       }
     }

@@ -66,6 +66,10 @@ describe('PersistentKernelHost', () => {
     await expect(host.load({ ...compiled, artifacts: [] })).rejects.toMatchObject({
       details: { missing: ['f64', 'an artifact for js'] },
     });
+    const refused = [{ target: 'js', reason: 'it is written in CUDA C' }] as const;
+    await expect(host.load({ ...compiled, artifacts: [], refused })).rejects.toMatchObject({
+      details: { missing: ['f64', 'an artifact for js', 'js: it is written in CUDA C'] },
+    });
     expect(device.provided).toEqual([]);
   });
 

@@ -1,5 +1,13 @@
 import { GpuBridgeError } from '@gpu-bridge/abstractions';
-import type { Clock, CompiledKernel, ComputeDevice, DeviceHealth, KernelId, Logger } from '@gpu-bridge/abstractions';
+import type {
+  Clock,
+  CompiledKernel,
+  ComputeDevice,
+  DeviceHealth,
+  KernelId,
+  KernelTarget,
+  Logger,
+} from '@gpu-bridge/abstractions';
 import { Op, Status, createCqe, createSqe } from '@gpu-bridge/protocol';
 import { LoadedKernel } from '../catalog/loaded-kernel.js';
 import { ExecutorSlots } from './executor-slots.js';
@@ -67,7 +75,7 @@ export class PersistentKernelHost {
     const missing: string[] = descriptor.requires.filter((need) => !description.offers.includes(need));
     const target = description.targets.find((t) => compiled.artifacts.some((a) => a.target === t));
     const artifact = compiled.artifacts.find((a) => a.target === target);
-    if (artifact === undefined) missing.push(`an artifact for ${description.targets.join(' or ')}`);
+    if (artifact === undefined) missing.push(...missingArtifact(compiled, description.targets));
     if (missing.length > 0 || artifact === undefined) {
       throw new GpuBridgeError(
         'KERNEL_REFUSED',
@@ -184,4 +192,12 @@ export class PersistentKernelHost {
     if (!this.executors.every((other) => other.state === 'lost')) return;
     this.events?.lost(`${this.recentDeathsMs.length} executors died or did not start within a minute`);
   }
+}
+
+/** Why the kernel has no artifact that the device can load: the compiler's own words where it refused a target. */
+function missingArtifact({ refused }: CompiledKernel, targets: readonly KernelTarget[]): string[] {
+  const reasons = refused
+    .filter(({ target }) => targets.includes(target))
+    .map(({ target, reason }) => `${target}: ${reason}`);
+  return [`an artifact for ${targets.join(' or ')}`, ...reasons];
 }

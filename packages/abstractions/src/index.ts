@@ -10,8 +10,10 @@ export type {
   InputParam,
   KernelParam,
   KernelParams,
+  KernelShared,
   OutputParam,
   ScratchParam,
+  SharedArray,
   UniformParam,
 } from './kernels/params.js';
 export type {
@@ -34,6 +36,7 @@ export type {
 } from './kernels/authoring.js';
 export type {
   GridBody,
+  GridOptions,
   HelperBody,
   HelperDefinition,
   KernelDefinition,

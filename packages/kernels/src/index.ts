@@ -13,6 +13,8 @@ export {
   output,
   ragged,
   scratch,
+  shared,
+  sharedAtomic,
   struct,
   u32,
   u64,
@@ -21,6 +23,7 @@ export {
 export type {
   CompiledKernel,
   GridContext,
+  GridOptions,
   KernelCompiler,
   KernelContext,
   KernelDefinition,

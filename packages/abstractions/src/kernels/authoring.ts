@@ -10,8 +10,10 @@ import type {
   InputParam,
   KernelParam,
   KernelParams,
+  KernelShared,
   OutputParam,
   ScratchParam,
+  SharedArray,
   UniformParam,
 } from './params.js';
 import type { ElementType, RaggedType, StructType } from './schema.js';
@@ -97,7 +99,17 @@ type GridView<P extends KernelParam> =
           : never;
 
 export type MapBodyParams<P extends KernelParams> = { readonly [K in keyof P]: MapView<P[K]> };
-export type GridBodyParams<P extends KernelParams> = { readonly [K in keyof P]: GridView<P[K]> };
+/** Parameters and shared arrays of a grid kernel, side by side. */
+export type GridBodyParams<P extends KernelParams, S extends KernelShared = Record<never, never>> = {
+  readonly [K in keyof P]: GridView<P[K]>;
+} & { readonly [K in keyof S]: SharedView<S[K]> };
+
+type SharedView<S extends SharedArray> =
+  S extends SharedArray<ScalarType<infer D>, infer A>
+    ? A extends true
+      ? AtomicArray<D>
+      : DeviceArray<ValueOf[D]>
+    : never;
 
 /** Module constants handed to a kernel by name, because `fn.toString()` cannot see them: `k.constants.NAME`. */
 export type KernelConstants = Readonly<Record<string, TypedConstant>>;
@@ -139,6 +151,14 @@ export interface KernelContext<C extends KernelConstants = KernelConstants, U ex
   floor(x: number): number;
   ceil(x: number): number;
   trunc(x: number): number;
+  /** Of f32 and f64; accuracy: docs/KERNELS.md "Exactness". */
+  exp(x: number): number;
+  log(x: number): number;
+  sin(x: number): number;
+  cos(x: number): number;
+  pow(x: number, y: number): number;
+  /** `a * b + c`, rounded once. */
+  fma(a: number, b: number, c: number): number;
   /** Bit counts of i32, u32, i64, u64; the result has the operand's type. */
   popcount<T extends AnyNumber>(x: T): Same<T>;
   clz<T extends AnyNumber>(x: T): Same<T>;
@@ -160,21 +180,51 @@ interface Ids {
   readonly z: u32;
 }
 
-/** Context of a grid kernel. The body runs once per id; ids beyond the submitted global size never run. */
+type IntegerType = 'i32' | 'u32' | 'i64' | 'u64';
+
+/**
+ * Context of a grid kernel. The body runs once per id. Without `grid: 'full-groups'`, ids beyond the submitted global
+ * size never run.
+ */
 export interface GridContext<
   C extends KernelConstants = KernelConstants,
   U extends HelperUses = HelperUses,
 > extends KernelContext<C, U> {
   readonly global: Ids;
   readonly globalSize: Ids;
-  /** Each returns the element's value before the operation. Relaxed order; integers wrap. */
+  /** The id within its workgroup; this and the next three need `workgroup`. */
+  readonly local: Ids;
+  /** Ids per workgroup, as declared. */
+  readonly localSize: Ids;
+  /** Which workgroup this is. */
+  readonly group: Ids;
+  /** Workgroups in all: the global size divided by the workgroup, rounded up. */
+  readonly groupCount: Ids;
+  /** Whether the id is inside the global size; false only for the ids that `full-groups` adds. */
+  readonly inRange: bool;
+  /**
+   * Every id of the workgroup arrives here before any goes on; what they wrote before to shared and global arrays is
+   * seen after. Needs `grid: 'full-groups'`, and every id of a group must come by: not under a condition that differs
+   * between them.
+   */
+  barrier(): void;
+  /** Atomics return the element's value before the operation. Relaxed order; integers wrap. */
   atomicAdd<D extends DType>(array: AtomicArray<D>, index: u32, x: ValueOf[D]): ValueOf[D];
-  atomicMin<D extends DType>(array: AtomicArray<D>, index: u32, x: ValueOf[D]): ValueOf[D];
-  atomicMax<D extends DType>(array: AtomicArray<D>, index: u32, x: ValueOf[D]): ValueOf[D];
-  atomicAnd<D extends DType>(array: AtomicArray<D>, index: u32, x: ValueOf[D]): ValueOf[D];
-  atomicOr<D extends DType>(array: AtomicArray<D>, index: u32, x: ValueOf[D]): ValueOf[D];
-  atomicXor<D extends DType>(array: AtomicArray<D>, index: u32, x: ValueOf[D]): ValueOf[D];
+  atomicMin<D extends IntegerType>(array: AtomicArray<D>, index: u32, x: ValueOf[D]): ValueOf[D];
+  atomicMax<D extends IntegerType>(array: AtomicArray<D>, index: u32, x: ValueOf[D]): ValueOf[D];
+  atomicAnd<D extends IntegerType>(array: AtomicArray<D>, index: u32, x: ValueOf[D]): ValueOf[D];
+  atomicOr<D extends IntegerType>(array: AtomicArray<D>, index: u32, x: ValueOf[D]): ValueOf[D];
+  atomicXor<D extends IntegerType>(array: AtomicArray<D>, index: u32, x: ValueOf[D]): ValueOf[D];
   atomicLoad<D extends DType>(array: AtomicArray<D>, index: u32): ValueOf[D];
+  atomicStore<D extends DType>(array: AtomicArray<D>, index: u32, x: ValueOf[D]): void;
+  atomicExchange<D extends DType>(array: AtomicArray<D>, index: u32, x: ValueOf[D]): ValueOf[D];
+  /** Stores `desired` where the element equals `expected`. */
+  atomicCompareExchange<D extends IntegerType>(
+    array: AtomicArray<D>,
+    index: u32,
+    expected: ValueOf[D],
+    desired: ValueOf[D],
+  ): ValueOf[D];
 }
 
 /** Parameter of a helper function: a scalar, or an array of the calling kernel. */

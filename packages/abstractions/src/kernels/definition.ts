@@ -72,14 +72,31 @@ export interface KernelOptions<P extends KernelParams, C extends KernelConstants
   readonly bounds?: 'checked' | 'off';
 }
 
+/** What grid kernels can say beyond {@link KernelOptions}. */
+export interface GridOptions<
+  P extends KernelParams,
+  C extends KernelConstants,
+  U extends HelperUses,
+  S extends KernelShared,
+> extends KernelOptions<P, C, U> {
+  /** Ids per workgroup: of x, of x and y, or of x, y and z; at most 1024 in all. */
+  readonly workgroup?: number | readonly [x: number, y: number] | readonly [x: number, y: number, z: number];
+  /** @see KernelDefinition.grid */
+  readonly grid?: 'exact' | 'full-groups';
+  /** Arrays of one workgroup, at most 32 KiB in all; the body finds them beside the parameters. */
+  readonly shared?: S;
+}
+
 export type MapBody<P extends KernelParams, C extends KernelConstants, U extends HelperUses> = (
   k: MapContext<C, U>,
   params: MapBodyParams<P>,
 ) => void;
-export type GridBody<P extends KernelParams, C extends KernelConstants, U extends HelperUses> = (
-  k: GridContext<C, U>,
-  params: GridBodyParams<P>,
-) => void;
+export type GridBody<
+  P extends KernelParams,
+  C extends KernelConstants,
+  U extends HelperUses,
+  S extends KernelShared = Record<never, never>,
+> = (k: GridContext<C, U>, params: GridBodyParams<P, S>) => void;
 export type HelperBody<A extends HelperArgs, D extends DType | undefined, U extends HelperUses> = (
   k: KernelContext<KernelConstants, U>,
   args: HelperBodyArgs<A>,

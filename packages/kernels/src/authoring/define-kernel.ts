@@ -1,15 +1,17 @@
 import { GpuBridgeError } from '@gpu-bridge/abstractions';
 import type {
   GridBody,
+  GridOptions,
   HelperUses,
   KernelConstants,
   KernelDefinition,
   KernelOptions,
   KernelParams,
+  KernelShared,
   MapBody,
 } from '@gpu-bridge/abstractions';
 import { rememberCallSite } from '../parse/call-site.js';
-import { validateDefinition } from './validate-definition.js';
+import { normaliseWorkgroup, validateDefinition } from './validate-definition.js';
 
 /**
  * Declares a kernel that runs once per item of a batch. `body` is parsed and compiled, never run.
@@ -28,13 +30,15 @@ export function mapKernel<
 /**
  * Declares a kernel that runs once per id of a grid, over whole arrays. `body` is parsed and compiled, never run.
  *
- * @throws GpuBridgeError `INVALID_ARGUMENT` for a bad name or a parameter a grid kernel cannot have.
+ * @throws GpuBridgeError `INVALID_ARGUMENT` for a bad name, a parameter a grid kernel cannot have, or a workgroup or
+ *   shared arrays beyond what every device has.
  */
 export function gridKernel<
   const P extends KernelParams,
   const C extends KernelConstants = Record<never, never>,
   const U extends HelperUses = Record<never, never>,
->(name: string, options: KernelOptions<P, C, U>, body: GridBody<P, C, U>): KernelDefinition<P> {
+  const S extends KernelShared = Record<never, never>,
+>(name: string, options: GridOptions<P, C, U, S>, body: GridBody<P, C, U, S>): KernelDefinition<P> {
   rememberCallSite(body, gridKernel);
   return define('grid', name, options, body);
 }
@@ -42,14 +46,26 @@ export function gridKernel<
 function define<P extends KernelParams>(
   kind: 'map' | 'grid',
   name: string,
-  options: KernelOptions<P, KernelConstants, HelperUses>,
+  options: GridOptions<P, KernelConstants, HelperUses, KernelShared>,
   body: KernelDefinition['body'],
 ): KernelDefinition<P> {
   if (typeof options?.params !== 'object' || options.params === null) {
     throw GpuBridgeError.invalidArgument('options', options, '{ params: { … } }');
   }
-  const { params, constants = {}, uses = {}, fp = 'default', bounds = 'checked' } = options;
-  const definition: KernelDefinition<P> = { kind, name, params, constants, uses, fp, bounds, body };
+  const { params, constants = {}, uses = {}, fp = 'default', bounds = 'checked', workgroup, grid, shared } = options;
+  const definition: KernelDefinition<P> = {
+    kind,
+    name,
+    params,
+    constants,
+    uses,
+    ...(workgroup === undefined ? {} : { workgroup: normaliseWorkgroup(workgroup) }),
+    ...(grid === undefined ? {} : { grid }),
+    ...(shared === undefined ? {} : { shared }),
+    fp,
+    bounds,
+    body,
+  };
   validateDefinition(definition);
   return Object.freeze(definition);
 }

@@ -1,7 +1,7 @@
 import type { CallExpression, Expression, ObjectExpression, SpreadElement } from 'acorn';
 import { sizeOf } from '@gpu-bridge/abstractions';
 import type { DType, HelperDefinition } from '@gpu-bridge/abstractions';
-import type { AtomicOperator, CallArg, CallExpr, Expr, UnaryOperator } from '../ir/nodes.js';
+import type { AtomicOperator, CallArg, CallExpr, Expr, MathFunction, UnaryOperator } from '../ir/nodes.js';
 import { Finding, Poisoned } from './diagnostics.js';
 import type { FunctionState } from './function-state.js';
 import { isFloat } from './operators.js';
@@ -18,9 +18,14 @@ const ATOMICS: Readonly<Record<string, AtomicOperator>> = {
   atomicOr: 'or',
   atomicXor: 'xor',
   atomicLoad: 'load',
+  atomicStore: 'store',
+  atomicExchange: 'exchange',
+  atomicCompareExchange: 'compareExchange',
 };
+const FLOAT_ATOMICS: ReadonlySet<AtomicOperator> = new Set(['add', 'load', 'store', 'exchange']);
+const MATH: Readonly<Record<MathFunction, number>> = { exp: 1, log: 1, sin: 1, cos: 1, pow: 2, fma: 3 };
 
-/** Any call that may stand in an expression; `push` is a statement and handled there. */
+/** Any call that may stand in an expression; `push` and `barrier` are statements and handled there. */
 export function lowerCall(f: FunctionState, node: CallExpression, at: number): Lowered | CallExpr {
   const callee = resolve(f, node.callee);
   switch (callee?.kind) {
@@ -36,6 +41,8 @@ export function lowerCall(f: FunctionState, node: CallExpression, at: number): L
     }
     case 'push':
       throw new Finding('not-a-value', 'push gives no value; write it as a statement', at);
+    case 'barrier':
+      throw new Finding('not-a-value', 'k.barrier() gives no value; write it as a statement', at);
     default:
       throw new Finding(
         'free-name',
@@ -86,6 +93,13 @@ function lowerIntrinsic(f: FunctionState, name: string, args: Expression[], at: 
       return combine(take(2), at, (parts) => minMax(name, parts, at));
     case 'clamp':
       return combine(take(3), at, ([x, low, high]) => minMax('min', [minMax('max', [x, low], at), high], at));
+    case 'exp':
+    case 'log':
+    case 'sin':
+    case 'cos':
+    case 'pow':
+    case 'fma':
+      return combine(take(MATH[name]), at, (operands) => mathCall(name, operands, at));
     default:
       return combine(take(1), at, ([value]) => unaryIntrinsic(name as UnaryOperator, value, at));
   }
@@ -95,6 +109,17 @@ function minMax(operator: 'min' | 'max', [left, right]: readonly (Expr | undefin
   if (!left || !right) throw new Error('two operands');
   if (left.type === 'bool') throw new Finding('operator-type', `k.${operator} does not apply to bool`, at);
   return { op: 'binary', type: left.type, operator, left, right, at };
+}
+
+function mathCall(fn: MathFunction, args: readonly Expr[], at: number): Expr {
+  const type = args[0]?.type ?? 'f64';
+  if (!isFloat(type))
+    throw new Finding(
+      'operator-type',
+      `k.${fn} wants f32 or f64, got ${type}; write k.f32(…) or k.f64(…) around it`,
+      at,
+    );
+  return { op: 'math', type, fn, args, at };
 }
 
 function unaryIntrinsic(operator: UnaryOperator, value: Expr | undefined, at: number): Expr {
@@ -151,15 +176,41 @@ function lowerBitcast(f: FunctionState, [target, operand]: Expression[], at: num
 
 function lowerAtomic(f: FunctionState, name: string, args: Expression[], at: number): Expr {
   const operator = ATOMICS[name] ?? 'load';
-  const [arrayNode, indexNode, valueNode] = exactly(`k.${name}`, args, operator === 'load' ? 2 : 3, at);
+  const count = operator === 'load' ? 2 : operator === 'compareExchange' ? 4 : 3;
+  const [arrayNode, indexNode, ...operands] = exactly(`k.${name}`, args, count, at);
   if (!arrayNode || !indexNode) throw new Error('two arguments');
   const entity = resolve(f, arrayNode);
-  if (entity?.kind !== 'atomics')
-    throw new Finding('arguments', `k.${name} takes a parameter declared with atomic(…) first`, offsetOf(f, arrayNode));
-  const { array } = entity;
+  if (entity?.kind !== 'atomics') {
+    throw new Finding(
+      'arguments',
+      `k.${name} takes a parameter declared with atomic(…) or a shared array declared with sharedAtomic(…) first`,
+      offsetOf(f, arrayNode),
+    );
+  }
+  const { array, param } = entity;
+  if (array.dtype === 'f32' && !FLOAT_ATOMICS.has(operator)) {
+    throw new Finding(
+      'operator-type',
+      `k.${name} does not apply to f32; atomics of f32 are atomicAdd, atomicLoad, atomicStore and atomicExchange`,
+      at,
+    );
+  }
   const index = indexExpr(f, indexNode);
-  const value = valueNode ? typed(f.lower.value(f, valueNode), array.dtype, `the value for '${entity.param}'`) : null;
-  return { op: 'atomic', type: array.dtype, operator, array, index, value, expected: null, check: true, at };
+  const [first, second] = operands.map((node) =>
+    typed(f.lower.value(f, node), array.dtype, `the value for '${param}'`),
+  );
+  const [expected, value] = operator === 'compareExchange' ? [first, second] : [null, first];
+  return {
+    op: 'atomic',
+    type: array.dtype,
+    operator,
+    array,
+    index,
+    value: value ?? null,
+    expected: expected ?? null,
+    check: true,
+    at,
+  };
 }
 
 function lowerHelperCall(f: FunctionState, definition: HelperDefinition, node: CallExpression, at: number): CallExpr {

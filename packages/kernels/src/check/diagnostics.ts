@@ -21,7 +21,10 @@ export type Rule =
   | 'initialiser'
   | 'recursion'
   | 'missing-return'
-  | 'duplicate-name';
+  | 'duplicate-name'
+  | 'workgroup'
+  | 'barrier'
+  | 'barrier-divergence';
 
 /** Thrown to give up on one statement; `report` turns it into a diagnostic. */
 export class Finding extends Error {

@@ -1,6 +1,6 @@
 import { columnsOf } from '@gpu-bridge/abstractions';
 import type { ArgumentSlot, DType, HelperDefinition, KernelDefinition, KernelParam } from '@gpu-bridge/abstractions';
-import type { ArrayRef, LengthRef } from '../ir/nodes.js';
+import type { ArrayRef, IdKind, LengthRef } from '../ir/nodes.js';
 import type { Lowered } from './values.js';
 
 /** The growing side of a ragged output: its counts slot and its columns. */
@@ -17,10 +17,10 @@ interface ItemColumn {
 
 /** What a name or member can stand for. Only some of these are values. */
 export type Entity =
-  | { readonly kind: 'context' | 'constants' | 'uses' | 'params' }
+  | { readonly kind: 'context' | 'constants' | 'uses' | 'params' | 'barrier' }
   | { readonly kind: 'intrinsic'; readonly name: string }
   | { readonly kind: 'helper'; readonly definition: HelperDefinition }
-  | { readonly kind: 'ids'; readonly which: 'global' | 'globalSize' }
+  | { readonly kind: 'ids'; readonly which: IdKind | 'localSize' }
   /** The item's own scalars of one parameter, by field; a scalar output has the field `value`. */
   | {
       readonly kind: 'record';
@@ -43,8 +43,10 @@ export type Entity =
       readonly array: ArrayRef;
       readonly writable: boolean;
       readonly growing?: Growing;
+      /** Elements, where the declaration says how many. */
+      readonly elements?: number;
     }
-  | { readonly kind: 'atomics'; readonly param: string; readonly array: ArrayRef }
+  | { readonly kind: 'atomics'; readonly param: string; readonly array: ArrayRef; readonly elements?: number }
   | { readonly kind: 'get'; readonly of: Entity & { readonly kind: 'array' } }
   | { readonly kind: 'push'; readonly to: Growing }
   | {
@@ -69,6 +71,17 @@ export function entitiesOfParams(definition: KernelDefinition, slots: readonly A
   for (const [name, param] of Object.entries(definition.params)) {
     const first = slots.findIndex((slot) => slot.param === name);
     entities.set(name, definition.kind === 'map' ? mapEntity(name, param, first) : gridEntity(name, param, first));
+  }
+  for (const [position, [name, declared]] of Object.entries(definition.shared ?? {}).entries()) {
+    const { dtype, atomic, length: elements } = declared;
+    const length: LengthRef = { kind: 'shared', shared: position };
+    const array: ArrayRef = { kind: 'shared', shared: position, length, dtype };
+    entities.set(
+      name,
+      atomic
+        ? { kind: 'atomics', param: name, array, elements }
+        : { kind: 'array', param: name, array, writable: true, elements },
+    );
   }
   return entities;
 }

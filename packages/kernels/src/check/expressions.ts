@@ -59,16 +59,18 @@ export function lowerValue(f: FunctionState, node: Operand): Lowered {
       const call = lowerCall(f, node, at);
       if (call.op === 'call' && call.type === null)
         throw new Finding('not-a-value', 'this helper returns nothing; call it as a statement', at);
+      if (call.op === 'atomic' && call.operator === 'store')
+        throw new Finding('not-a-value', 'k.atomicStore gives no value; write it as a statement', at);
       return call as Lowered;
     }
     case 'SequenceExpression': {
       const value = node.expressions.at(-1);
       if (value === undefined) throw new Finding('syntax', 'empty sequence', at);
       const body = node.expressions.slice(0, -1).flatMap((e) => f.lower.effects(f, e));
-      if (body.some((s) => s.op === 'if' || s.op === 'push'))
+      if (body.some((s) => s.op === 'if' || s.op === 'push' || s.op === 'barrier'))
         throw new Finding(
           'unsupported',
-          'a branch or push inside an expression; write it as a statement before this one',
+          'a branch, push or barrier inside an expression; write it as a statement before this one',
           at,
         );
       return sequence(body, lowerValue(f, value), at);

@@ -1,16 +1,27 @@
 import type { MemberExpression } from 'acorn';
-import type { Expr } from '../ir/nodes.js';
+import type { Axis, Expr, IdKind } from '../ir/nodes.js';
 import { Finding } from './diagnostics.js';
 import type { Entity } from './entities.js';
 import type { FunctionState, Operand } from './function-state.js';
+import { boolLiteral, literal } from './values.js';
 import type { Lowered } from './values.js';
 
-const INTRINSICS = new Set(
-  (
-    'f32 f64 i32 u32 i64 u64 bool bitcast select min max clamp abs sqrt floor ceil trunc popcount clz ctz ' +
-    'atomicAdd atomicMin atomicMax atomicAnd atomicOr atomicXor atomicLoad'
-  ).split(' '),
-);
+const INTRINSICS =
+  'f32 f64 i32 u32 i64 u64 bool bitcast select min max clamp abs sqrt floor ceil trunc exp log sin cos pow fma popcount clz ctz'.split(
+    ' ',
+  );
+const ATOMICS =
+  'atomicAdd atomicMin atomicMax atomicAnd atomicOr atomicXor atomicLoad atomicStore atomicExchange atomicCompareExchange'.split(
+    ' ',
+  );
+const GRID_IDS = ['global', 'globalSize', 'local', 'localSize', 'group', 'groupCount'] as const;
+
+/** Members of the context, by what the function is. */
+const MEMBERS = {
+  map: ['item', 'constants', 'uses', ...INTRINSICS],
+  grid: [...GRID_IDS, 'inRange', 'barrier', 'constants', 'uses', ...INTRINSICS, ...ATOMICS],
+  helper: ['constants', 'uses', ...INTRINSICS],
+} as const;
 
 export function offsetOf(f: FunctionState, node: { readonly start: number }): number {
   return Math.max(0, node.start - f.shift);
@@ -62,7 +73,7 @@ export function memberOf(f: FunctionState, object: Entity, name: string, at: num
     );
   switch (object.kind) {
     case 'context':
-      return contextMember(f, name, unknown);
+      return contextMember(f, name, at, unknown);
     case 'constants': {
       const constant = f.constants[name];
       if (constant === undefined) throw unknown(Object.keys(f.constants));
@@ -83,7 +94,7 @@ export function memberOf(f: FunctionState, object: Entity, name: string, at: num
     }
     case 'ids':
       if (name !== 'x' && name !== 'y' && name !== 'z') throw unknown(['x', 'y', 'z']);
-      return { kind: 'value', value: (use) => ({ op: 'id', which: object.which, type: 'u32', axis: name, at: use }) };
+      return { kind: 'value', value: (use) => idValue(f, object.which, name, use) };
     case 'record': {
       const field = object.fields.get(name);
       if (field === undefined) throw unknown(object.fields.keys());
@@ -97,6 +108,7 @@ export function memberOf(f: FunctionState, object: Entity, name: string, at: num
     }
     case 'array':
       if (name === 'get') return { kind: 'get', of: object };
+      if (name === 'length') return lengthOf(object);
       return listMember({ ...object, length: object.array.length }, name) ?? fail(unknown(['length', 'get']));
     case 'atomics':
       if (name !== 'length')
@@ -105,10 +117,24 @@ export function memberOf(f: FunctionState, object: Entity, name: string, at: num
           `${describe(object)} is reached through k.atomicAdd and the other atomics`,
           at,
         );
-      return { kind: 'value', value: (use) => ({ op: 'length', type: 'u32', of: object.array.length, at: use }) };
+      return lengthOf(object);
     default:
       throw new Finding('unknown-member', `${describe(object)} has no members`, at);
   }
+}
+
+function idValue(f: FunctionState, which: IdKind | 'localSize', axis: Axis, at: number): Expr {
+  if (which !== 'localSize') return { op: 'id', which, type: 'u32', axis, at };
+  const [x, y, z] = f.kernel.definition.workgroup ?? [1, 1, 1];
+  return literal('u32', { x, y, z }[axis], at);
+}
+
+function lengthOf({ array, elements }: Entity & { readonly kind: 'array' | 'atomics' }): Entity {
+  return {
+    kind: 'value',
+    value: (at) =>
+      elements === undefined ? { op: 'length', type: 'u32', of: array.length, at } : literal('u32', elements, at),
+  };
 }
 
 function fail(finding: Finding): never {
@@ -129,21 +155,45 @@ function listMember(list: Pick<Entity & { kind: 'columns' }, 'length' | 'growing
   return undefined;
 }
 
-function contextMember(f: FunctionState, name: string, unknown: (known: Iterable<string>) => Finding): Entity {
+function contextMember(
+  f: FunctionState,
+  name: string,
+  at: number,
+  unknown: (known: Iterable<string>) => Finding,
+): Entity {
+  const members: readonly string[] = MEMBERS[f.kind];
+  if (name === 'barrier' && f.kind === 'helper')
+    throw new Finding(
+      'barrier',
+      'barriers stand in the body of a kernel, not in helpers; return and call k.barrier() there',
+      at,
+    );
+  if (!members.includes(name)) throw unknown(members);
   if (name === 'constants' || name === 'uses') return { kind: name };
-  if (f.kind === 'map' && name === 'item')
-    return { kind: 'value', value: (use) => ({ op: 'item', type: 'u32', at: use }) };
-  if (f.kind === 'grid' && (name === 'global' || name === 'globalSize')) return { kind: 'ids', which: name };
-  if (!INTRINSICS.has(name) || (name.startsWith('atomic') && f.kind !== 'grid')) {
-    const own = { map: ['item'], grid: ['global', 'globalSize'], helper: [] }[f.kind];
-    throw unknown([
-      ...own,
-      'constants',
-      'uses',
-      ...[...INTRINSICS].filter((i) => f.kind === 'grid' || !i.startsWith('atomic')),
-    ]);
+  if (name === 'item') return { kind: 'value', value: (use) => ({ op: 'item', type: 'u32', at: use }) };
+  const which = GRID_IDS.find((id) => id === name);
+  if (which === undefined && name !== 'inRange' && name !== 'barrier') return { kind: 'intrinsic', name };
+  const { workgroup, grid } = f.kernel.definition;
+  const fullGroups = grid === 'full-groups';
+  if (which === 'global' || which === 'globalSize') return { kind: 'ids', which };
+  if (workgroup === undefined) {
+    const rule = name === 'barrier' ? 'barrier' : 'workgroup';
+    throw new Finding(rule, `k.${name} needs a workgroup; declare one beside params, for example workgroup: 256`, at);
   }
-  return { kind: 'intrinsic', name };
+  if (which !== undefined) return { kind: 'ids', which };
+  if (name === 'barrier') {
+    if (!fullGroups)
+      throw new Finding(
+        'barrier',
+        "k.barrier() needs every id of the group; declare grid: 'full-groups' beside params",
+        at,
+      );
+    return { kind: 'barrier' };
+  }
+  return {
+    kind: 'value',
+    value: (use) => (fullGroups ? { op: 'inRange', type: 'bool', at: use } : boolLiteral(true, use)),
+  };
 }
 
 /** An index of an array; a literal becomes u32. */
@@ -173,7 +223,13 @@ export function valueOf(entity: Entity, at: number): Lowered {
 function remedyFor(entity: Entity): string {
   if (entity.kind === 'array' || entity.kind === 'columns') return 'index it';
   if (entity.kind === 'record') return 'name one of its fields';
-  if (entity.kind === 'intrinsic' || entity.kind === 'helper' || entity.kind === 'get' || entity.kind === 'push')
+  if (
+    entity.kind === 'intrinsic' ||
+    entity.kind === 'helper' ||
+    entity.kind === 'get' ||
+    entity.kind === 'push' ||
+    entity.kind === 'barrier'
+  )
     return 'call it';
   return 'name one of its members';
 }
@@ -196,6 +252,8 @@ export function describe(entity: Entity): string {
     case 'get':
     case 'push':
       return `${entity.kind}()`;
+    case 'barrier':
+      return 'k.barrier';
     case 'local':
       return `'${entity.name}'`;
     case 'value':

@@ -215,6 +215,10 @@ export function lowerEffects(f: FunctionState, node: Expression): Stmt[] {
 function lowerCallStatement(f: FunctionState, node: CallExpression, at: number): Stmt[] {
   const callee = resolve(f, node.callee);
   if (callee?.kind === 'push') return [lowerPush(f, callee.to, node, at)];
+  if (callee?.kind === 'barrier') {
+    if (node.arguments.length > 0) throw new Finding('arguments', 'k.barrier() takes no arguments', at);
+    return [{ op: 'barrier', at }];
+  }
   const call = lowerCall(f, node, at);
   if (call.op === 'call' || call.op === 'atomic') return [{ op: 'do', value: call, at }];
   throw new Finding('unsupported', 'this call has no effect; assign its value to something', at);

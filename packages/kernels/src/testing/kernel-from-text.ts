@@ -1,4 +1,11 @@
-import type { HelperUses, KernelConstants, KernelDefinition, KernelParams } from '@gpu-bridge/abstractions';
+import type {
+  GridOptions,
+  HelperUses,
+  KernelConstants,
+  KernelDefinition,
+  KernelParams,
+  KernelShared,
+} from '@gpu-bridge/abstractions';
 import { gridKernel, mapKernel } from '../index.js';
 
 export interface TextKernel {
@@ -7,6 +14,8 @@ export interface TextKernel {
   readonly uses?: HelperUses;
   readonly bounds?: 'checked' | 'off';
 }
+
+export type TextGridKernel = GridOptions<KernelParams, KernelConstants, HelperUses, KernelShared>;
 
 /** A function whose source is exactly `text`; nothing calls it. */
 export function functionOf(text: string): () => void {
@@ -21,6 +30,6 @@ export function mapFromText(options: TextKernel, text: string, name = 'test/text
 }
 
 /** A grid kernel from the text of its body. */
-export function gridFromText(options: TextKernel, text: string, name = 'test/text'): KernelDefinition {
+export function gridFromText(options: TextGridKernel, text: string, name = 'test/text'): KernelDefinition {
   return gridKernel(name, options, functionOf(text));
 }

@@ -153,6 +153,18 @@ export interface Loop extends Node {
   /** Runs after the body and after `continue`. */
   readonly update: readonly Stmt[];
 }
+/**
+ * Runs `body` for every id of the workgroup; only in the form for CPUs (passes/cpu-form), never nested. A `return` ends
+ * the body for its id; no jump leaves the statement otherwise.
+ */
+export interface Items extends Node {
+  readonly op: 'items';
+  /** Locals that an id takes from the workspace before the body: what an earlier statement of this kind kept. */
+  readonly loads: readonly number[];
+  /** Locals that an id keeps in the workspace after the body, also after a `return`. */
+  readonly stores: readonly number[];
+  readonly body: readonly Stmt[];
+}
 export interface If extends Node {
   readonly op: 'if';
   readonly condition: Expr;
@@ -182,8 +194,7 @@ export type Stmt =
   | (Node & { readonly op: 'callInto'; readonly locals: readonly number[]; readonly call: CallExpr })
   /** Every id of the workgroup arrives before any goes on; writes to shared and global arrays before it are seen after it. */
   | (Node & { readonly op: 'barrier' })
-  /** Runs `body` for every id of the workgroup; only in the form for CPUs (passes/cpu-form), never nested. */
-  | (Node & { readonly op: 'items'; readonly body: readonly Stmt[] });
+  | Items;
 
 export interface IrLocal {
   readonly type: DType;

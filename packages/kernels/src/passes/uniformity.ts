@@ -241,7 +241,10 @@ class Analysis implements Uniformity {
 
   private parting(condition: Expr, words: string): Cause | null {
     if (this.isUniform(condition)) return null;
-    return { at: condition.at, because: `${words} ${this.source(condition)}, which differs between the ids of a group` };
+    return {
+      at: condition.at,
+      because: `${words} ${this.source(condition)}, which differs between the ids of a group`,
+    };
   }
 
   /** What makes an expression vary, in the author's words. */
@@ -281,4 +284,3 @@ function hasAtomics(kernel: IrKernel, helper: number): boolean {
   });
   return found;
 }
-

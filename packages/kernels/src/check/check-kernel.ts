@@ -1,5 +1,6 @@
 import { GpuBridgeError, argumentLayout } from '@gpu-bridge/abstractions';
 import type { HelperDefinition, KernelDefinition } from '@gpu-bridge/abstractions';
+import { mapKernel } from '../authoring/define-kernel.js';
 import { locator } from '../parse/locate.js';
 import type { Locate } from '../parse/locate.js';
 import { BodySyntaxError, parseBody } from '../parse/parse-body.js';
@@ -38,14 +39,7 @@ export function checkKernel(definition: KernelDefinition): IrKernel {
     locals: [],
     params: entitiesOfParams(definition, slots),
   });
-  if (main === undefined || diagnostics.list.length > 0) {
-    const list = diagnostics.list.map((d) => `${d.file}:${d.line}:${d.column} ${d.rule}: ${d.message}`).join('\n  ');
-    throw new GpuBridgeError(
-      'KERNEL_BUILD_FAILED',
-      { kernel: name, diagnostics: diagnostics.list },
-      `kernel '${name}' has ${diagnostics.list.length} finding(s)\n  ${list}`,
-    );
-  }
+  if (main === undefined || diagnostics.list.length > 0) throw buildFailure(`kernel '${name}'`, name, diagnostics);
   return {
     version: IR_VERSION,
     name,
@@ -64,6 +58,40 @@ export function checkKernel(definition: KernelDefinition): IrKernel {
     main,
     helpers: kernel.helpers,
   };
+}
+
+/**
+ * A helper apart from any kernel, with those it calls, in the order and with the indexes of `IrKernel.helpers`.
+ *
+ * @throws GpuBridgeError `KERNEL_BUILD_FAILED` with every finding.
+ */
+export function checkHelperAlone(definition: HelperDefinition): ReadonlyMap<HelperDefinition, IrFunction> {
+  const diagnostics = new Diagnostics();
+  const kernel: KernelState = {
+    definition: mapKernel(definition.name.replaceAll('_', '-'), { params: {} }, () => undefined),
+    slots: [],
+    diagnostics,
+    helpers: [],
+    helperIndex: new Map(),
+    open: [],
+  };
+  checkHelper(kernel, definition, 0, locator(`helper ${definition.name}`, definition.body, ''));
+  if (diagnostics.list.length > 0) throw buildFailure(`helper '${definition.name}'`, definition.name, diagnostics);
+  return new Map(
+    [...kernel.helperIndex].flatMap(([helper, index]) => {
+      const fn = index === undefined ? undefined : kernel.helpers[index];
+      return fn ? [[helper, fn]] : [];
+    }),
+  );
+}
+
+function buildFailure(what: string, kernel: string, { list }: Diagnostics): GpuBridgeError {
+  const text = list.map((d) => `${d.file}:${d.line}:${d.column} ${d.rule}: ${d.message}`).join('\n  ');
+  return new GpuBridgeError(
+    'KERNEL_BUILD_FAILED',
+    { kernel, diagnostics: list },
+    `${what} has ${list.length} finding(s)\n  ${text}`,
+  );
 }
 
 interface FunctionSpec extends Pick<FunctionState, 'kind' | 'constants' | 'uses' | 'result' | 'params'> {

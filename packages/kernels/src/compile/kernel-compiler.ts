@@ -7,6 +7,7 @@ import { hashIr } from '../ir/print.js';
 import type { IrKernel } from '../ir/nodes.js';
 import { canonicalise } from '../passes/canonical.js';
 import { effectsOf, readsItemIndex, requirementsOf } from '../passes/effects.js';
+import { lowerMath } from '../passes/lower-math.js';
 import { elideBoundsChecks } from '../passes/ranges.js';
 
 /** Compiles definitions to WebAssembly and to reference JavaScript. Holds no state. */
@@ -24,6 +25,7 @@ export function buildIr(definition: KernelDefinition): IrKernel {
 function compile(definition: KernelDefinition): CompiledKernel {
   const kernel = buildIr(definition);
   const { name, kind, params, fp, bounds, version } = kernel;
+  const lowered = lowerMath(kernel);
   const descriptor: KernelDescriptor = {
     id: `${name}@${hashIr(kernel)}`,
     name,
@@ -42,8 +44,8 @@ function compile(definition: KernelDefinition): CompiledKernel {
   return {
     descriptor,
     artifacts: [
-      { target: 'wasm', bytes: emitWasm(kernel) },
-      { target: 'js', source: emitJs(kernel) },
+      { target: 'wasm', bytes: emitWasm(lowered) },
+      { target: 'js', source: emitJs(lowered) },
     ],
     refused: [],
   };

@@ -15,7 +15,7 @@ export function canonicalise(kernel: IrKernel): IrKernel {
 
 const MAX_ROUNDS = 20;
 
-function canonicalFunction(fn: IrFunction): IrFunction {
+export function canonicalFunction(fn: IrFunction): IrFunction {
   let body = fn.body;
   let before = '';
   for (let round = 0; round < MAX_ROUNDS; round++) {

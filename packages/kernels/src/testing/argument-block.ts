@@ -91,8 +91,9 @@ class Layout {
 }
 
 /** Runs one artifact of a compiled kernel over freshly laid out arguments. */
-export function runKernel(compiled: CompiledKernel, target: 'wasm' | 'js', args: Arguments): Outcome {
-  const prepared = prepare(compiled, args);
+/** @param pages - of 64 KiB, the size of the memory. */
+export function runKernel(compiled: CompiledKernel, target: 'wasm' | 'js', args: Arguments, pages = 16): Outcome {
+  const prepared = prepare(compiled, args, pages);
   const run = instantiate(compiled, target, prepared.layout.memory);
   const [first, count] = args.range ?? [0, prepared.items];
   const violations = run(prepared.layout.block, first, count, args.group ?? 0);

@@ -1,0 +1,13 @@
+import { u32 } from '@gpu-bridge/abstractions';
+import { helper } from '../authoring/define-helper.js';
+
+/** Upper 32 bits of the product of two u32, by halves: lanes of 32 bits have no wider product. */
+export const mulHighU32 = helper('mul_high_u32', { args: { a: u32, b: u32 }, returns: u32 }, (k, { a, b }) => {
+  const aLow = a & 0xffff;
+  const aHigh = a >> 16;
+  const bLow = b & 0xffff;
+  const bHigh = b >> 16;
+  const cross = aHigh * bLow + ((aLow * bLow) >> 16);
+  const carry = aLow * bHigh + (cross & 0xffff);
+  return aHigh * bHigh + (cross >> 16) + (carry >> 16);
+});

@@ -19,11 +19,13 @@ export type {
 export type {
   ArrayArg,
   AtomicArray,
+  ConstantValues,
   DeviceArray,
   GridBodyParams,
   GridContext,
   HelperArg,
   HelperArgs,
+  HelperResult,
   HelperUses,
   ItemList,
   ItemOutputList,

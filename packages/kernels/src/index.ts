@@ -1,5 +1,6 @@
 export { constant, array, helper, mutableArray } from './authoring/define-helper.js';
 export { gridKernel, mapKernel } from './authoring/define-kernel.js';
+export { specialize } from './authoring/specialize.js';
 export { createKernelCompiler } from './compile/kernel-compiler.js';
 export {
   atomic,

@@ -118,7 +118,7 @@ export interface TypedConstant<D extends DType = DType> {
   readonly dtype: D;
   readonly value: number | bigint | boolean;
 }
-type ConstantValues<C extends KernelConstants> = {
+export type ConstantValues<C extends KernelConstants> = {
   readonly [K in keyof C]: C[K] extends TypedConstant<infer D> ? ValueOf[D] : never;
 };
 
@@ -245,12 +245,14 @@ export type HelperBodyArgs<A extends HelperArgs> = {
       : never;
 };
 
+/** What a helper gives back: one value, the fields of a struct, or nothing. */
+export type HelperResult = ScalarType | StructType | undefined;
+export type ResultOf<R extends HelperResult> = R extends ElementType ? Row<R> : void;
+
 /** Helpers by the name under which a body calls them; property names survive minifiers and bundlers. */
 export type HelperUses = Readonly<Record<string, HelperDefinition>>;
 type HelperCalls<U extends HelperUses> = {
-  readonly [K in keyof U]: U[K] extends HelperDefinition<infer A, infer D>
-    ? (args: HelperCallArgs<A>) => D extends DType ? ValueOf[D] : void
+  readonly [K in keyof U]: U[K] extends HelperDefinition<infer A, infer R>
+    ? (args: HelperBodyArgs<A>) => ResultOf<R>
     : never;
 };
-/** At the call a writable array also serves where a read-only one is wanted. */
-type HelperCallArgs<A extends HelperArgs> = HelperBodyArgs<A>;

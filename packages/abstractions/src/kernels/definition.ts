@@ -3,40 +3,41 @@ import type {
   GridContext,
   HelperArgs,
   HelperBodyArgs,
+  HelperResult,
   HelperUses,
   KernelConstants,
   KernelContext,
   MapBodyParams,
   MapContext,
+  ResultOf,
 } from './authoring.js';
-import type { DType, ScalarType, ValueOf } from './dtype.js';
 import type { KernelParams, KernelShared } from './params.js';
 
 /**
  * A device function that kernels call as `k.uses.NAME({ arg: value, ... })`. Its body is parsed and compiled, never
  * run. Recursion is refused.
  */
-export interface HelperDefinition<A extends HelperArgs = HelperArgs, D extends DType | undefined = DType | undefined> {
+export interface HelperDefinition<A extends HelperArgs = HelperArgs, R extends HelperResult = HelperResult> {
   readonly kind: 'helper';
   readonly name: string;
   readonly args: A;
   /** Result type, or undefined for a helper that only writes arrays. */
-  readonly returns: D extends DType ? ScalarType<D> : undefined;
+  readonly returns: R;
   readonly uses: HelperUses;
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the parameter types vary per helper
-  readonly body: (...args: any[]) => unknown;
+  readonly constants: KernelConstants;
+  readonly body: (...args: never[]) => unknown;
 }
 
 /**
  * A kernel as its author wrote it. `body` is parsed from its source text and compiled; it is never executed as
  * JavaScript.
  */
-export interface KernelDefinition<P extends KernelParams = KernelParams> {
+export interface KernelDefinition<P extends KernelParams = KernelParams, C extends KernelConstants = KernelConstants> {
   readonly kind: 'map' | 'grid';
   /** Name by which it is found: lower case, digits, `-`, `.` and `/`; part of the `KernelId`. */
   readonly name: string;
   readonly params: P;
-  readonly constants: KernelConstants;
+  readonly constants: C;
   readonly uses: HelperUses;
   /** Grid kernels: ids per workgroup in x, y, z; absent where the ids are independent of each other. */
   readonly workgroup?: readonly [x: number, y: number, z: number] | undefined;
@@ -51,8 +52,7 @@ export interface KernelDefinition<P extends KernelParams = KernelParams> {
   readonly fp: 'strict' | 'default';
   /** `checked` (default) contains every index outside its array; `off` trusts the kernel. */
   readonly bounds: 'checked' | 'off';
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the parameter types vary per kernel
-  readonly body: (...args: any[]) => void;
+  readonly body: (...args: never[]) => void;
   /** Where given, the kernel is these texts and `body` is empty. */
   readonly raw?: RawSources;
 }
@@ -97,7 +97,9 @@ export type GridBody<
   U extends HelperUses,
   S extends KernelShared = Record<never, never>,
 > = (k: GridContext<C, U>, params: GridBodyParams<P, S>) => void;
-export type HelperBody<A extends HelperArgs, D extends DType | undefined, U extends HelperUses> = (
-  k: KernelContext<KernelConstants, U>,
-  args: HelperBodyArgs<A>,
-) => D extends DType ? ValueOf[D] : void;
+export type HelperBody<
+  A extends HelperArgs,
+  R extends HelperResult,
+  U extends HelperUses,
+  C extends KernelConstants = Record<never, never>,
+> = (k: KernelContext<C, U>, args: HelperBodyArgs<A>) => ResultOf<R>;

@@ -5,38 +5,54 @@ import type {
   HelperArgs,
   HelperBody,
   HelperDefinition,
+  HelperResult,
   HelperUses,
+  KernelConstants,
   ScalarType,
   TypedConstant,
 } from '@gpu-bridge/abstractions';
 import { rememberCallSite } from '../parse/call-site.js';
 import { isIdentifier } from './validate-definition.js';
 
+export interface HelperOptions<
+  A extends HelperArgs,
+  R extends HelperResult,
+  U extends HelperUses,
+  C extends KernelConstants,
+> {
+  readonly args: A;
+  /** A scalar, or a struct for several results at once. */
+  readonly returns?: R;
+  readonly uses?: U;
+  readonly constants?: C;
+}
+
 /**
  * Declares a device function that kernels and other helpers name in `uses` and call as `k.uses.NAME({ … })`. Without
  * `returns` it gives no value. `body` is parsed and compiled, never run.
  *
- * @throws GpuBridgeError `INVALID_ARGUMENT` for a name or an argument name that is not an identifier.
+ * @throws GpuBridgeError `INVALID_ARGUMENT` for a name or an argument name that is not an identifier, or a result that is
+ *   neither a scalar nor a struct.
  */
 export function helper<
   const A extends HelperArgs,
-  D extends DType | undefined = undefined,
+  const R extends HelperResult = undefined,
   const U extends HelperUses = Record<never, never>,
->(
-  name: string,
-  options: { readonly args: A; readonly returns?: D extends DType ? ScalarType<D> : undefined; readonly uses?: U },
-  body: HelperBody<A, D, U>,
-): HelperDefinition<A, D> {
+  const C extends KernelConstants = Record<never, never>,
+>(name: string, options: HelperOptions<A, R, U, C>, body: HelperBody<A, R, U, C>): HelperDefinition<A, R> {
   rememberCallSite(body, helper);
   if (typeof options?.args !== 'object' || options.args === null) {
     throw GpuBridgeError.invalidArgument('options', options, '{ args: { … } }');
   }
-  for (const identifier of [name, ...Object.keys(options.args)]) {
+  const { args, uses = {}, constants = {} } = options;
+  const returns: HelperResult = options.returns;
+  for (const identifier of [name, ...[args, uses, constants].flatMap((group) => Object.keys(group))]) {
     if (!isIdentifier(identifier)) throw GpuBridgeError.invalidArgument('name', identifier, 'an identifier');
   }
+  if (returns !== undefined && returns.kind !== 'scalar' && returns.kind !== 'struct')
+    throw GpuBridgeError.invalidArgument('returns', returns, 'a scalar type such as f32, or struct({ … })');
   if (typeof body !== 'function') throw GpuBridgeError.invalidArgument('body', body, 'a function');
-  const returns = options.returns as HelperDefinition<A, D>['returns'];
-  return Object.freeze({ kind: 'helper', name, args: options.args, returns, uses: options.uses ?? {}, body });
+  return Object.freeze({ kind: 'helper', name, args, returns: returns as R, uses, constants, body });
 }
 
 /** Array argument of a helper that the helper only reads. */
@@ -58,8 +74,16 @@ export function constant<D extends DType>(
   type: ScalarType<D>,
   value: D extends 'bool' ? boolean : D extends 'i64' | 'u64' ? bigint : number,
 ): TypedConstant<D> {
-  const { dtype } = type;
-  if (!holds(dtype, value)) throw GpuBridgeError.invalidArgument('value', value, `a value of ${dtype}`);
+  return typedConstant('value', type.dtype, value);
+}
+
+/** @throws GpuBridgeError `INVALID_ARGUMENT` naming `field`. */
+export function typedConstant<D extends DType>(
+  field: string,
+  dtype: D,
+  value: number | bigint | boolean,
+): TypedConstant<D> {
+  if (!holds(dtype, value)) throw GpuBridgeError.invalidArgument(field, value, `a value of ${dtype}`);
   return { dtype, value: dtype === 'f32' ? Math.fround(value as number) : value };
 }
 

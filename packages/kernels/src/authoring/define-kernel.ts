@@ -22,7 +22,7 @@ export function mapKernel<
   const P extends KernelParams,
   const C extends KernelConstants = Record<never, never>,
   const U extends HelperUses = Record<never, never>,
->(name: string, options: KernelOptions<P, C, U>, body: MapBody<P, C, U>): KernelDefinition<P> {
+>(name: string, options: KernelOptions<P, C, U>, body: MapBody<P, C, U>): KernelDefinition<P, C> {
   rememberCallSite(body, mapKernel);
   return define('map', name, options, body);
 }
@@ -38,26 +38,26 @@ export function gridKernel<
   const C extends KernelConstants = Record<never, never>,
   const U extends HelperUses = Record<never, never>,
   const S extends KernelShared = Record<never, never>,
->(name: string, options: GridOptions<P, C, U, S>, body: GridBody<P, C, U, S>): KernelDefinition<P> {
+>(name: string, options: GridOptions<P, C, U, S>, body: GridBody<P, C, U, S>): KernelDefinition<P, C> {
   rememberCallSite(body, gridKernel);
   return define('grid', name, options, body);
 }
 
-function define<P extends KernelParams>(
+function define<P extends KernelParams, C extends KernelConstants>(
   kind: 'map' | 'grid',
   name: string,
-  options: GridOptions<P, KernelConstants, HelperUses, KernelShared>,
+  options: GridOptions<P, C, HelperUses, KernelShared>,
   body: KernelDefinition['body'],
-): KernelDefinition<P> {
+): KernelDefinition<P, C> {
   if (typeof options?.params !== 'object' || options.params === null) {
     throw GpuBridgeError.invalidArgument('options', options, '{ params: { … } }');
   }
-  const { params, constants = {}, uses = {}, fp = 'default', bounds = 'checked', workgroup, grid, shared } = options;
-  const definition: KernelDefinition<P> = {
+  const { params, uses = {}, fp = 'default', bounds = 'checked', workgroup, grid, shared } = options;
+  const definition: KernelDefinition<P, C> = {
     kind,
     name,
     params,
-    constants,
+    constants: options.constants ?? ({} as C),
     uses,
     ...(workgroup === undefined ? {} : { workgroup: normaliseWorkgroup(workgroup) }),
     ...(grid === undefined ? {} : { grid }),

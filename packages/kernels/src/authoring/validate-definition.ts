@@ -83,7 +83,7 @@ function validateGroups(definition: KernelDefinition): void {
     );
   let bytes = 0;
   for (const [name, declared] of Object.entries(shared)) {
-    if (!isIdentifier(name) || name in params)
+    if (!isIdentifier(name) || Object.hasOwn(params, name))
       throw GpuBridgeError.invalidArgument('shared', name, 'an identifier that names no parameter');
     if (declared?.kind !== 'shared')
       throw GpuBridgeError.invalidArgument(

@@ -72,7 +72,11 @@ export function placeOf(f: FunctionState, node: Pattern | Expression): Place {
   if (entity?.kind === 'record' && entity.fields.has('value')) {
     throw new Finding('read-only', `assign to ${entity.param}.value, not to ${entity.param}`, at);
   }
-  throw new Finding('read-only', `${entity ? describe(entity) : 'this'} cannot be assigned to`, at);
+  throw new Finding(
+    'read-only',
+    `${entity ? describe(entity) : 'this'} cannot be assigned to; copy it into a let and assign to that`,
+    at,
+  );
 }
 
 export function lowerAssignment(f: FunctionState, node: AssignmentExpression): Stmt[] {

@@ -225,7 +225,7 @@ function lowerHelperCall(f: FunctionState, definition: HelperDefinition, node: C
   }
   const given = propertiesOf(f, object);
   for (const name of given.keys()) {
-    if (!(name in definition.args))
+    if (!Object.hasOwn(definition.args, name))
       throw new Finding('arguments', `helper '${definition.name}' has no argument '${name}'`, at);
   }
   // Arguments are evaluated in the order the helper declares them.
@@ -255,7 +255,8 @@ function lowerHelperCall(f: FunctionState, definition: HelperDefinition, node: C
   });
   // After the arguments, so that a helper with findings still has its calls checked.
   if (helper === undefined) throw new Poisoned();
-  return { op: 'call', type: definition.returns?.dtype ?? null, helper, args, at };
+  const type = definition.returns?.kind === 'scalar' ? definition.returns.dtype : null;
+  return { op: 'call', type, helper, args, at };
 }
 
 /** The named values of an object literal, in source order. */

@@ -1,4 +1,4 @@
-import { GpuBridgeError, argumentLayout } from '@gpu-bridge/abstractions';
+import { GpuBridgeError, argumentLayout, columnsOf } from '@gpu-bridge/abstractions';
 import type { HelperDefinition, KernelDefinition } from '@gpu-bridge/abstractions';
 import { mapKernel } from '../authoring/define-kernel.js';
 import { locator } from '../parse/locate.js';
@@ -14,8 +14,7 @@ import type { Entity } from './entities.js';
 import { lowerCondition, lowerValue } from './expressions.js';
 import { Scope } from './function-state.js';
 import type { FunctionState, KernelState, Lowering } from './function-state.js';
-import { lowerBlock, lowerEffects } from './statements.js';
-import { typed } from './values.js';
+import { lowerBlock, lowerEffects, lowerReturn } from './statements.js';
 
 /**
  * Parses and checks a kernel and the helpers it uses.
@@ -34,7 +33,7 @@ export function checkKernel(definition: KernelDefinition): IrKernel {
     body: definition.body,
     constants: definition.constants,
     uses: definition.uses,
-    result: null,
+    returns: undefined,
     args: [],
     locals: [],
     params: entitiesOfParams(definition, slots),
@@ -94,7 +93,7 @@ function buildFailure(what: string, kernel: string, { list }: Diagnostics): GpuB
   );
 }
 
-interface FunctionSpec extends Pick<FunctionState, 'kind' | 'constants' | 'uses' | 'result' | 'params'> {
+interface FunctionSpec extends Pick<FunctionState, 'kind' | 'constants' | 'uses' | 'returns' | 'params'> {
   readonly label: string;
   readonly name: string;
   readonly body: (...args: never[]) => unknown;
@@ -128,18 +127,16 @@ function checkFunction(kernel: KernelState, spec: FunctionSpec): IrFunction | un
   };
   const body = diagnostics.guard(locate, () => lowerFunction(f, parsed));
   if (body === undefined || diagnostics.list.length > before) return undefined;
-  if (spec.result !== null && !alwaysReturns(body)) {
+  if (spec.returns !== undefined && !alwaysReturns(body)) {
     const end = Math.max(0, text.length - 1);
-    diagnostics.add(
-      locate,
-      new Finding('missing-return', `helper '${spec.name}' may end without returning ${spec.result}`, end),
-    );
+    const message = `helper '${spec.name}' may end without a result; return one on every path`;
+    diagnostics.add(locate, new Finding('missing-return', message, end));
     return undefined;
   }
   return {
     name: spec.name,
     args: spec.args,
-    results: spec.result === null ? [] : [spec.result],
+    results: spec.returns === undefined ? [] : columnsOf(spec.returns).map((column) => column.dtype),
     locals: f.locals,
     body,
   };
@@ -163,10 +160,7 @@ function lowerFunction(f: FunctionState, { fn }: ParsedBody): Stmt[] {
   if (context) bindPattern(f, context, { kind: 'context' });
   if (params) bindPattern(f, params, { kind: 'params' });
   if (fn.body.type === 'BlockStatement') return lowerBlock(f, fn.body.body);
-  if (f.result === null) return lowerEffects(f, fn.body);
-  return [
-    { op: 'return', values: [typed(f.lower.value(f, fn.body), f.result, 'the result')], at: fn.body.start - f.shift },
-  ];
+  return f.returns === undefined ? lowerEffects(f, fn.body) : lowerReturn(f, fn.body, fn.body.start - f.shift);
 }
 
 function checkHelper(
@@ -192,9 +186,9 @@ function checkHelper(
     name: definition.name,
     kind: 'helper',
     body: definition.body,
-    constants: {},
+    constants: definition.constants,
     uses: definition.uses,
-    result: definition.returns?.dtype ?? null,
+    returns: definition.returns,
     args,
     locals,
     params,

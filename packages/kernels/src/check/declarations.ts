@@ -5,6 +5,8 @@ import type { Entity } from './entities.js';
 import { newLocal } from './function-state.js';
 import type { FunctionState } from './function-state.js';
 import { memberOf, offsetOf, resolve } from './resolve.js';
+import { callInto } from './results.js';
+import { typed } from './values.js';
 
 /** Declares what one declarator names: a local with a value, or another name for a parameter, list or array. */
 export function declareVariable(f: FunctionState, node: VariableDeclarator, mutable: boolean): Stmt[] {
@@ -18,20 +20,26 @@ export function declareVariable(f: FunctionState, node: VariableDeclarator, muta
     );
   }
   try {
-    const alias = aliasOf(f, init);
+    const called = callInto(f, init);
+    const alias = called?.results ?? aliasOf(f, init);
+    const before = called ? [called.stmt] : [];
     if (alias !== undefined && id.type === 'Identifier') {
       if (mutable)
         throw new Finding(
           'not-a-value',
-          `'${id.name}' names a parameter or array; declare it with const`,
+          `'${id.name}' names a parameter, an array or several results; declare it with const`,
           offsetOf(f, node),
         );
-      return declareName(f, id.name, alias, offsetOf(f, id));
+      return [...before, ...declareName(f, id.name, alias, offsetOf(f, id))];
     }
     if (id.type === 'ObjectPattern') {
       if (alias === undefined)
-        throw new Finding('unsupported', 'only parameters and the context can be destructured', offsetOf(f, id));
-      return bindPattern(f, id, alias);
+        throw new Finding(
+          'unsupported',
+          'only parameters, the context and results of helpers can be destructured',
+          offsetOf(f, id),
+        );
+      return [...before, ...bindPattern(f, id, alias, mutable)];
     }
     if (id.type !== 'Identifier')
       throw new Finding('unsupported', 'array patterns are not part of the language', offsetOf(f, id));
@@ -53,7 +61,7 @@ export function declareVariable(f: FunctionState, node: VariableDeclarator, muta
 }
 
 /** Binds the names of a pattern to members of an entity; also used for the function's own parameters. */
-export function bindPattern(f: FunctionState, pattern: Pattern, entity: Entity): Stmt[] {
+export function bindPattern(f: FunctionState, pattern: Pattern, entity: Entity, mutable = false): Stmt[] {
   const at = offsetOf(f, pattern);
   if (pattern.type === 'Identifier') return declareName(f, pattern.name, entity, at);
   if (pattern.type !== 'ObjectPattern')
@@ -63,9 +71,22 @@ export function bindPattern(f: FunctionState, pattern: Pattern, entity: Entity):
       throw new Finding('unsupported', 'only plain names may stand in this pattern', offsetOf(f, property));
     }
     const member = memberOf(f, entity, property.key.name, offsetOf(f, property));
+    if (entity.kind === 'results') return bindResult(f, property.value, member, mutable);
     if (member.kind === 'value' || member.kind === 'itemSlot') return copyMember(f, property.value, member);
     return bindPattern(f, property.value, member);
   });
+}
+
+/** A field of a result is a local already; a `let` gets a copy that can change. */
+function bindResult(f: FunctionState, pattern: Pattern, member: Entity, mutable: boolean): Stmt[] {
+  const at = offsetOf(f, pattern);
+  if (pattern.type !== 'Identifier' || member.kind !== 'value')
+    throw new Finding('unsupported', 'only plain names may stand in this pattern', at);
+  if (!mutable) return declareName(f, pattern.name, member, at);
+  const value = typed(member.value(at), undefined);
+  const local = newLocal(f, pattern.name, value.type);
+  declareName(f, pattern.name, { kind: 'local', name: pattern.name, local, type: value.type, mutable }, at);
+  return [{ op: 'let', local, value, at }];
 }
 
 /** Names of inputs and uniforms stand for their value; the read happens at the use, which no write can come before. */

@@ -10,6 +10,11 @@ export interface Growing {
   readonly bare: boolean;
 }
 
+interface ResultLocal {
+  readonly local: number;
+  readonly type: DType;
+}
+
 interface ItemColumn {
   readonly slot: number;
   readonly dtype: DType;
@@ -47,6 +52,8 @@ export type Entity =
       readonly elements?: number;
     }
   | { readonly kind: 'atomics'; readonly param: string; readonly array: ArrayRef; readonly elements?: number }
+  /** Several results of a helper, in locals. */
+  | { readonly kind: 'results'; readonly helper: string; readonly fields: ReadonlyMap<string, ResultLocal> }
   | { readonly kind: 'get'; readonly of: Entity & { readonly kind: 'array' } }
   | { readonly kind: 'push'; readonly to: Growing }
   | {

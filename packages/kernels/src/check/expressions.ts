@@ -57,8 +57,13 @@ export function lowerValue(f: FunctionState, node: Operand): Lowered {
     }
     case 'CallExpression': {
       const call = lowerCall(f, node, at);
-      if (call.op === 'call' && call.type === null)
-        throw new Finding('not-a-value', 'this helper returns nothing; call it as a statement', at);
+      if (call.op === 'call' && call.type === null) {
+        const message =
+          f.kernel.helpers[call.helper]?.results.length === 0
+            ? 'this helper returns nothing; call it as a statement'
+            : 'this helper has several results; write const r = k.uses.name({…}) and read its fields';
+        throw new Finding('not-a-value', message, at);
+      }
       if (call.op === 'atomic' && call.operator === 'store')
         throw new Finding('not-a-value', 'k.atomicStore gives no value; write it as a statement', at);
       return call as Lowered;

@@ -1,5 +1,12 @@
 import type { Expression, PrivateIdentifier, Super } from 'acorn';
-import type { ArgumentSlot, DType, KernelDefinition, HelperDefinition, TypedConstant } from '@gpu-bridge/abstractions';
+import type {
+  ArgumentSlot,
+  DType,
+  HelperDefinition,
+  HelperResult,
+  KernelDefinition,
+  TypedConstant,
+} from '@gpu-bridge/abstractions';
 import { Poisoned } from './diagnostics.js';
 import type { Diagnostics } from './diagnostics.js';
 import type { Entity } from './entities.js';
@@ -39,7 +46,7 @@ export interface FunctionState {
   readonly kind: 'map' | 'grid' | 'helper';
   readonly constants: Readonly<Record<string, TypedConstant>>;
   readonly uses: Readonly<Record<string, HelperDefinition>>;
-  readonly result: DType | null;
+  readonly returns: HelperResult;
   readonly locals: IrLocal[];
   readonly locate: Locate;
   /** Offset added by parsing; offsets in the IR count in the text of the function. */

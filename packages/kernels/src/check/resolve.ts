@@ -75,7 +75,7 @@ export function memberOf(f: FunctionState, object: Entity, name: string, at: num
     case 'context':
       return contextMember(f, name, at, unknown);
     case 'constants': {
-      const constant = f.constants[name];
+      const constant = Object.hasOwn(f.constants, name) ? f.constants[name] : undefined;
       if (constant === undefined) throw unknown(Object.keys(f.constants));
       return {
         kind: 'value',
@@ -83,7 +83,7 @@ export function memberOf(f: FunctionState, object: Entity, name: string, at: num
       };
     }
     case 'uses': {
-      const definition = f.uses[name];
+      const definition = Object.hasOwn(f.uses, name) ? f.uses[name] : undefined;
       if (definition === undefined) throw unknown(Object.keys(f.uses));
       return { kind: 'helper', definition };
     }
@@ -95,6 +95,11 @@ export function memberOf(f: FunctionState, object: Entity, name: string, at: num
     case 'ids':
       if (name !== 'x' && name !== 'y' && name !== 'z') throw unknown(['x', 'y', 'z']);
       return { kind: 'value', value: (use) => idValue(f, object.which, name, use) };
+    case 'results': {
+      const field = object.fields.get(name);
+      if (field === undefined) throw unknown(object.fields.keys());
+      return { kind: 'value', value: (use) => ({ op: 'local', ...field, at: use }) };
+    }
     case 'record': {
       const field = object.fields.get(name);
       if (field === undefined) throw unknown(object.fields.keys());
@@ -222,7 +227,7 @@ export function valueOf(entity: Entity, at: number): Lowered {
 
 function remedyFor(entity: Entity): string {
   if (entity.kind === 'array' || entity.kind === 'columns') return 'index it';
-  if (entity.kind === 'record') return 'name one of its fields';
+  if (entity.kind === 'record' || entity.kind === 'results') return 'name one of its fields';
   if (
     entity.kind === 'intrinsic' ||
     entity.kind === 'helper' ||
@@ -242,6 +247,8 @@ export function describe(entity: Entity): string {
       return `k.${entity.name}`;
     case 'helper':
       return `helper '${entity.definition.name}'`;
+    case 'results':
+      return `the result of helper '${entity.helper}'`;
     case 'constants':
     case 'uses':
       return `k.${entity.kind}`;

@@ -8,6 +8,7 @@ import { Scope } from './function-state.js';
 import type { FunctionState } from './function-state.js';
 import { declareVariable } from './declarations.js';
 import { offsetOf, resolve } from './resolve.js';
+import { lowerStructReturn } from './results.js';
 import { typed } from './values.js';
 import type { Growing } from './entities.js';
 
@@ -141,8 +142,10 @@ function loopBody(f: FunctionState, node: Statement): Stmt[] {
   return body;
 }
 
-function lowerReturn(f: FunctionState, argument: Expression | null, at: number): Stmt[] {
-  if (f.result === null) {
+/** A return, or the expression that is the body of an arrow function. */
+export function lowerReturn(f: FunctionState, argument: Expression | null, at: number): Stmt[] {
+  const { returns } = f;
+  if (returns === undefined) {
     if (argument === null || isVoid(argument)) return [{ op: 'return', values: [], at }];
     // Minifiers join the last statement and the return.
     if (argument.type === 'SequenceExpression' || argument.type === 'UnaryExpression') {
@@ -151,9 +154,17 @@ function lowerReturn(f: FunctionState, argument: Expression | null, at: number):
     const fix = f.kind === 'helper' ? 'declare `returns` or return nothing' : 'write to an output parameter instead';
     throw new Finding('type-mismatch', `this function returns nothing; ${fix}`, at);
   }
-  if (argument === null) throw new Finding('missing-return', `this helper returns ${f.result}; give a value`, at);
+  if (argument === null) {
+    const what = returns.kind === 'scalar' ? returns.dtype : `{ ${Object.keys(returns.fields).join(', ')} }`;
+    throw new Finding('missing-return', `this helper returns ${what}; give a value`, at);
+  }
   const { before, value } = effectsBefore(f, argument);
-  return [...before, { op: 'return', values: [typed(f.lower.value(f, value), f.result, 'the result')], at }];
+  if (returns.kind === 'scalar')
+    return [...before, { op: 'return', values: [typed(f.lower.value(f, value), returns.dtype, 'the result')], at }];
+  if (value.type !== 'ConditionalExpression') return [...before, ...lowerStructReturn(f, value, returns, at)];
+  const condition = lowerCondition(f, value.test);
+  const then = lowerReturn(f, value.consequent, at);
+  return [...before, { op: 'if', condition, then, else: lowerReturn(f, value.alternate, at), at }];
 }
 
 /** Minifiers put whole statements, branches too, before a condition or result: `if (a && b(), c)`. */

@@ -124,7 +124,7 @@ describe('BodyCompiler', () => {
 
   it('knows constants, helpers and atomics', async () => {
     const twice: HelperDefinition = {
-      ...{ kind: 'helper', name: 'twice', args: { x: i32 }, returns: i32, uses: {} },
+      ...{ kind: 'helper', name: 'twice', args: { x: i32 }, returns: i32, uses: {}, constants: {} },
       body: (_k: unknown, { x }: { x: number }) => 2 * x,
     };
     const params = { a: input(i32), low: atomic(i32), bits: atomic(u32) };

@@ -18,8 +18,9 @@ export function createIntrinsics(constants: KernelConstants, uses: HelperUses, a
   }
   k['uses'] = Object.fromEntries(
     Object.entries(uses).map(([name, helper]) => {
-      const inner = createIntrinsics({}, helper.uses, atomics);
-      return [name, (args: object): unknown => helper.body(inner, args)];
+      const inner = createIntrinsics(helper.constants, helper.uses, atomics);
+      const body = helper.body as (k: object, args: object) => unknown;
+      return [name, (args: object): unknown => body(inner, args)];
     }),
   );
   return k;

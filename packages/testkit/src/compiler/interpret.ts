@@ -34,16 +34,17 @@ export function interpret(definition: KernelDefinition, memory: SharedArrayBuffe
     const atomics: AtomicArrays = new WeakMap();
     const k = createIntrinsics(definition.constants, definition.uses, atomics) as Record<string, unknown>;
     k['globalSize'] = { x: gridX, y: gridY, z: gridZ };
+    const body = definition.body as (k: object, params: object) => void;
     const arrays = definition.kind === 'grid' ? gridViews(params, atomics, violated) : {};
     for (let i = firstItem; i < firstItem + itemCount; i++) {
       if (definition.kind === 'map') {
         const { views, finish } = itemViews(params, i, violated);
         k['item'] = i;
-        definition.body(k, views);
+        body(k, views);
         finish();
       } else {
         k['global'] = { x: i % gridX, y: Math.floor(i / gridX) % gridY, z: Math.floor(i / (gridX * gridY)) };
-        definition.body(k, arrays);
+        body(k, arrays);
       }
     }
     return violations;

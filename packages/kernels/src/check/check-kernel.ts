@@ -6,6 +6,8 @@ import type { Locate } from '../parse/locate.js';
 import { BodySyntaxError, parseBody } from '../parse/parse-body.js';
 import type { ParsedBody } from '../parse/parse-body.js';
 import { IR_VERSION } from '../ir/nodes.js';
+import { uniformityOf } from '../passes/uniformity.js';
+import type { BarrierViolation } from '../passes/uniformity.js';
 import type { ArrayRef, IrArg, IrFunction, IrKernel, IrLocal, Stmt } from '../ir/nodes.js';
 import { bindPattern } from './declarations.js';
 import { Diagnostics, Finding } from './diagnostics.js';
@@ -22,6 +24,28 @@ import { lowerBlock, lowerEffects, lowerReturn } from './statements.js';
  * @throws GpuBridgeError `KERNEL_BUILD_FAILED` with every finding.
  */
 export function checkKernel(definition: KernelDefinition): IrKernel {
+  const kernel = lowerKernel(definition);
+  const diagnostics = new Diagnostics();
+  const locate = locatorOf(definition);
+  for (const violation of uniformityOf(kernel).violations) diagnostics.add(locate, divergence(violation, locate));
+  if (diagnostics.list.length > 0) throw buildFailure(`kernel '${kernel.name}'`, kernel.name, diagnostics);
+  return kernel;
+}
+
+function locatorOf({ name, body }: KernelDefinition): Locate {
+  return locator(`kernel ${name}`, body, Function.prototype.toString.call(body));
+}
+
+function divergence({ at, because, causeAt }: BarrierViolation, locate: Locate): Finding {
+  const { line, column } = locate(causeAt);
+  const message =
+    `some ids of the group may not reach this barrier, because ${because} (${line}:${column}); move the barrier out, ` +
+    'make what decides the same for the whole group, or write `if (k.inRange) …` around single statements instead of leaving early';
+  return new Finding('barrier-divergence', message, at);
+}
+
+/** The kernel with every rule checked except where barriers may stand. */
+export function lowerKernel(definition: KernelDefinition): IrKernel {
   const { name, kind, params, fp, bounds } = definition;
   const { slots } = argumentLayout(params);
   const diagnostics = new Diagnostics();

@@ -121,3 +121,12 @@ describe('definitions with workgroups', () => {
     expect(gridKernel('test/good', options, body).workgroup).toEqual(sizes);
   });
 });
+
+describe('a barrier that some ids may not reach', () => {
+  it('is refused with its place, the place of the condition and what to do', () => {
+    const text = '(k, p) => {\n  if (k.local.x > 3) return;\n  k.barrier();\n}';
+    expect(() => checkKernel(gridFromText(options, text))).toThrow(
+      /:3:3 barrier-divergence: .*because .*\(2:\d+\); move the barrier out/,
+    );
+  });
+});

@@ -1,7 +1,7 @@
 import { atomic, f32, helper, inout, input, shared, u32, uniform } from '../index.js';
 import { describe, expect, it } from 'vitest';
 import { array, mutableArray } from '../authoring/define-helper.js';
-import { checkKernel } from '../check/check-kernel.js';
+import { lowerKernel } from '../check/check-kernel.js';
 import { walkStmts } from '../ir/walk.js';
 import { functionOf, gridFromText } from '../testing/kernel-from-text.js';
 import { canonicalise } from './canonical.js';
@@ -31,7 +31,7 @@ const options = {
 
 function analyse(text: string): Uniformity {
   return uniformityOf(
-    canonicalise(checkKernel(gridFromText(options, `(k, { x, y, bins, n, f, tile }) => { ${text} }`))),
+    canonicalise(lowerKernel(gridFromText(options, `(k, { x, y, bins, n, f, tile }) => { ${text} }`))),
   );
 }
 
@@ -105,7 +105,7 @@ describe('a barrier', () => {
 
   it('is reported at its place, with the place of the cause', () => {
     const text = '(k, { y, tile }) => { y[0] = 1; if (k.local.x > 3) { y[1] = 2; k.barrier(); } }';
-    const [violation] = uniformityOf(checkKernel(gridFromText(options, text))).violations;
+    const [violation] = uniformityOf(lowerKernel(gridFromText(options, text))).violations;
     expect(text.slice(violation?.at)).toMatch(/^k\.barrier\(\)/);
     expect(text.slice(violation?.causeAt)).toMatch(/^k\.local\.x > 3/);
   });
@@ -116,7 +116,7 @@ describe('in a helper', () => {
     options,
     '(k, { x, y, n }) => { y[k.global.x] = k.uses.sum({ xs: x, from: n }) + k.uses.sum({ xs: x, from: k.local.x }); }',
   );
-  const kernel = checkKernel(definition);
+  const kernel = lowerKernel(definition);
 
   it('the arguments of each call decide', () => {
     const outside = uniformityOf(kernel);

@@ -94,7 +94,7 @@ struct alignas(kLineBytes) Sqe {
   std::uint32_t user_data_high;  // See userDataLow.
   std::uint32_t params_low;  // Byte offset of the argument block in the arena's memory, low word.
   std::uint32_t params_high;  // High word of the offset.
-  std::uint32_t first_item;  // First item (map) or linear id (grid) to run.
+  std::uint32_t first_item;  // First item (map), linear id (grid) or workgroup (grid with a workgroup) to run.
   std::uint32_t item_count;  // Number of items or ids to run.
   std::uint32_t group;  // Executor group number: selects the scratch region.
   std::uint32_t deadline_low;  // Absolute deadline, ns on the silo's monotonic clock, low word; 0 with deadlineHigh 0: none.

@@ -81,7 +81,7 @@ export const SQE_USER_DATA_HIGH = 5;
 export const SQE_PARAMS_LOW = 6;
 /** High word of the offset. */
 export const SQE_PARAMS_HIGH = 7;
-/** First item (map) or linear id (grid) to run. */
+/** First item (map), linear id (grid) or workgroup (grid with a workgroup) to run. */
 export const SQE_FIRST_ITEM = 8;
 /** Number of items or ids to run. */
 export const SQE_ITEM_COUNT = 9;
@@ -124,7 +124,7 @@ export interface Sqe {
   paramsLow: number;
   /** High word of the offset. */
   paramsHigh: number;
-  /** First item (map) or linear id (grid) to run. */
+  /** First item (map), linear id (grid) or workgroup (grid with a workgroup) to run. */
   firstItem: number;
   /** Number of items or ids to run. */
   itemCount: number;

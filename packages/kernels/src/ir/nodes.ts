@@ -159,6 +159,8 @@ export interface Loop extends Node {
  */
 export interface Items extends Node {
   readonly op: 'items';
+  /** Where given, only ids with `k.local.x` below it run: a u32 that code of the group can evaluate, at the start. */
+  readonly below: Expr | null;
   /** Locals that an id takes from the workspace before the body: what an earlier statement of this kind kept. */
   readonly loads: readonly number[];
   /** Locals that an id keeps in the workspace after the body, also after a `return`. */

@@ -42,10 +42,11 @@ export function expressionsOf(stmt: Stmt): readonly (Expr | CallExpr)[] {
       return stmt.values;
     case 'callInto':
       return [stmt.call];
+    case 'items':
+      return stmt.below === null ? [] : [stmt.below];
     case 'break':
     case 'continue':
     case 'barrier':
-    case 'items':
       return [];
   }
 }
@@ -134,7 +135,7 @@ function rewriteStmt(stmt: Stmt, rewrite: Rewrite): Stmt {
     case 'callInto':
       return { ...stmt, call: rewriteOperands(stmt.call, rewrite) };
     case 'items':
-      return { ...stmt, body: rewriteBlock(stmt.body, rewrite) };
+      return { ...stmt, below: stmt.below && go(stmt.below), body: rewriteBlock(stmt.body, rewrite) };
     case 'break':
     case 'continue':
     case 'barrier':

@@ -19,6 +19,7 @@ export type {
 export type {
   ArrayArg,
   AtomicArray,
+  ColumnsArg,
   ConstantValues,
   DeviceArray,
   GridBodyParams,

@@ -1,5 +1,6 @@
-export { constant, array, helper, mutableArray } from './authoring/define-helper.js';
+export { array, columns, constant, helper, mutableArray, mutableColumns } from './authoring/define-helper.js';
 export { gridKernel, mapKernel } from './authoring/define-kernel.js';
+export { raw } from './authoring/define-raw.js';
 export { specialize } from './authoring/specialize.js';
 export { createKernelCompiler } from './compile/kernel-compiler.js';
 export {

@@ -227,8 +227,14 @@ export interface GridContext<
   ): ValueOf[D];
 }
 
-/** Parameter of a helper function: a scalar, or an array of the calling kernel. */
-export type HelperArg = ScalarType | ArrayArg;
+/** Parameter of a helper function: a scalar, an array of the calling kernel, or all columns of a struct list. */
+export type HelperArg = ScalarType | ArrayArg | ColumnsArg;
+/** The columns of a list or array of structs, with one length. */
+export interface ColumnsArg<T extends StructType = StructType, W extends boolean = boolean> {
+  readonly kind: 'columns';
+  readonly type: T;
+  readonly writable: W;
+}
 export interface ArrayArg<D extends DType = DType, W extends boolean = boolean> {
   readonly kind: 'array';
   readonly dtype: D;
@@ -242,7 +248,9 @@ export type HelperBodyArgs<A extends HelperArgs> = {
       ? W extends true
         ? DeviceArray<ValueOf[D]>
         : ReadonlyDeviceArray<ValueOf[D]>
-      : never;
+      : A[K] extends ColumnsArg<infer T, infer W>
+        ? { readonly length: u32 } & (W extends true ? WriteColumns<T> : ReadColumns<T>)
+        : never;
 };
 
 /** What a helper gives back: one value, the fields of a struct, or nothing. */

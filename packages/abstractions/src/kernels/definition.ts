@@ -57,7 +57,19 @@ export interface KernelDefinition<P extends KernelParams = KernelParams, C exten
   readonly raw?: RawSources;
 }
 
-/** A kernel's body in device languages, written by hand: docs/KERNELS.md "Raw kernels". */
+/**
+ * A kernel's body in device languages, written by hand: statements that run once per id, inside braces of their own, with
+ * these names in scope. `i32 u32 i64 u64 f32 f64` are the types of the language.
+ *
+ * - a scalar array `a`: the pointer `a` and its element count `a_length`; an array of structs: a pointer per column,
+ *   `a_field`, and `a_length`; arrays of the workgroup by their name; a uniform: its value by its name
+ * - `global_x/y/z`, `global_size_x/y/z`; in a kernel with a workgroup also `local_x/y/z`, `group_x/y/z`,
+ *   `group_count_x/y/z` and `in_range`, which is true but for the ids that `full-groups` adds
+ *
+ * Barriers and atomics are those of the device language. Nothing checks an index. `return` ends the id.
+ *
+ * @see docs/KERNELS.md "Raw kernels"
+ */
 export interface RawSources {
   readonly cuda?: string;
   readonly opencl?: string;

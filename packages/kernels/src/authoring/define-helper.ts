@@ -1,6 +1,7 @@
 import { GpuBridgeError, isWide } from '@gpu-bridge/abstractions';
 import type {
   ArrayArg,
+  ColumnsArg,
   DType,
   HelperArgs,
   HelperBody,
@@ -9,6 +10,7 @@ import type {
   HelperUses,
   KernelConstants,
   ScalarType,
+  StructType,
   TypedConstant,
 } from '@gpu-bridge/abstractions';
 import { rememberCallSite } from '../parse/call-site.js';
@@ -51,6 +53,12 @@ export function helper<
   }
   if (returns !== undefined && returns.kind !== 'scalar' && returns.kind !== 'struct')
     throw GpuBridgeError.invalidArgument('returns', returns, 'a scalar type such as f32, or struct({ … })');
+  const expanded = Object.entries(args).flatMap(([arg, declared]) =>
+    declared.kind === 'columns' ? Object.keys(declared.type.fields).map((field) => `${arg}_${field}`) : [arg],
+  );
+  const twice = expanded.find((arg, i) => expanded.indexOf(arg) !== i);
+  if (twice !== undefined)
+    throw GpuBridgeError.invalidArgument('args', twice, 'one name per argument; columns are called argument_field');
   if (typeof body !== 'function') throw GpuBridgeError.invalidArgument('body', body, 'a function');
   return Object.freeze({ kind: 'helper', name, args, returns: returns as R, uses, constants, body });
 }
@@ -63,6 +71,16 @@ export function array<D extends DType>(type: ScalarType<D>): ArrayArg<D, false> 
 /** Array argument of a helper that the helper may write. */
 export function mutableArray<D extends DType>(type: ScalarType<D>): ArrayArg<D, true> {
   return { kind: 'array', dtype: type.dtype, writable: true };
+}
+
+/** Argument of a helper for all columns of a list or array of structs, which the helper only reads. */
+export function columns<const T extends StructType>(type: T): ColumnsArg<T, false> {
+  return { kind: 'columns', type, writable: false };
+}
+
+/** Argument of a helper for all columns of a list or array of structs, which the helper may write below its length. */
+export function mutableColumns<const T extends StructType>(type: T): ColumnsArg<T, true> {
+  return { kind: 'columns', type, writable: true };
 }
 
 /**

@@ -2,14 +2,18 @@ import type { DeviceArray, ReadonlyDeviceArray } from '@gpu-bridge/abstractions'
 import { describe, expectTypeOf, it } from 'vitest';
 import {
   array,
+  columns,
   constant,
   f32,
+  gridKernel,
   helper,
   i64,
   input,
   mapKernel,
   mutableArray,
+  mutableColumns,
   output,
+  ragged,
   specialize,
   struct,
   u32,
@@ -98,5 +102,48 @@ describe('specialize, in the editor', () => {
     specialize(kernel, { LOOPS: 2 });
     // @ts-expect-error -- a number for i64
     specialize(kernel, { BIG: 2 });
+  });
+});
+
+describe('a bundle of columns, in the editor', () => {
+  const Line = struct({ amount: i64, account: u32 });
+  const read = helper('read', { args: { lines: columns(Pair) } }, (_k, { lines }) => {
+    expectTypeOf(lines.length).toEqualTypeOf<u32>();
+    expectTypeOf(lines.x).toEqualTypeOf<ReadonlyDeviceArray<u32>>();
+    // @ts-expect-error -- read only
+    lines.x[0] = 1;
+    // @ts-expect-error -- no such column
+    void lines.z;
+  });
+  const write = helper('write', { args: { lines: mutableColumns(Pair) }, uses: { read } }, (k, { lines }) => {
+    lines.x[0] = 1;
+    k.uses.read({ lines });
+    // @ts-expect-error -- a bundle does not grow
+    lines.push({ x: 1, y: 1n });
+  });
+
+  it('takes lists and arrays of the struct', () => {
+    mapKernel(
+      'types/lists',
+      {
+        params: {
+          pairs: input(ragged(Pair)),
+          lines: input(ragged(Line)),
+          out: output(ragged(Pair, { max: [1, 0], per: 'pairs' })),
+        },
+        uses: { read, write },
+      },
+      (k, { pairs, lines, out }) => {
+        k.uses.read({ lines: pairs });
+        k.uses.write({ lines: out });
+        // @ts-expect-error -- other columns
+        k.uses.read({ lines });
+        // @ts-expect-error -- one column only
+        k.uses.read({ lines: pairs.x });
+      },
+    );
+    gridKernel('types/arrays', { params: { pairs: input(Pair) }, uses: { read } }, (k, { pairs }) => {
+      k.uses.read({ lines: pairs });
+    });
   });
 });

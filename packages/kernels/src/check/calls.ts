@@ -1,9 +1,11 @@
-import type { CallExpression, Expression, ObjectExpression, SpreadElement } from 'acorn';
+import type { CallExpression, Expression } from 'acorn';
 import { sizeOf } from '@gpu-bridge/abstractions';
-import type { DType, HelperDefinition } from '@gpu-bridge/abstractions';
-import type { AtomicOperator, CallArg, CallExpr, Expr, MathFunction, UnaryOperator } from '../ir/nodes.js';
-import { Finding, Poisoned } from './diagnostics.js';
+import type { DType } from '@gpu-bridge/abstractions';
+import type { AtomicOperator, CallExpr, Expr, MathFunction, UnaryOperator } from '../ir/nodes.js';
+import { argumentsOf, exactly } from './call-arguments.js';
+import { Finding } from './diagnostics.js';
 import type { FunctionState } from './function-state.js';
+import { lowerHelperCall } from './helper-calls.js';
 import { isFloat } from './operators.js';
 import { describe, indexExpr, offsetOf, resolve } from './resolve.js';
 import { boolLiteral, combine, literal, typed } from './values.js';
@@ -50,22 +52,6 @@ export function lowerCall(f: FunctionState, node: CallExpression, at: number): L
         at,
       );
   }
-}
-
-export function argumentsOf(f: FunctionState, node: CallExpression): Expression[] {
-  return node.arguments.map((argument) => noSpread(f, argument));
-}
-
-function noSpread(f: FunctionState, node: Expression | SpreadElement): Expression {
-  if (node.type === 'SpreadElement')
-    throw new Finding('unsupported', 'spread is not part of the kernel language', offsetOf(f, node));
-  return node;
-}
-
-function exactly(name: string, args: Expression[], count: number, at: number): Expression[] {
-  if (args.length !== count)
-    throw new Finding('arguments', `${name} takes ${count} argument${count === 1 ? '' : 's'}, got ${args.length}`, at);
-  return args;
 }
 
 function lowerIntrinsic(f: FunctionState, name: string, args: Expression[], at: number): Lowered {
@@ -211,70 +197,4 @@ function lowerAtomic(f: FunctionState, name: string, args: Expression[], at: num
     check: true,
     at,
   };
-}
-
-function lowerHelperCall(f: FunctionState, definition: HelperDefinition, node: CallExpression, at: number): CallExpr {
-  const helper = f.lower.helper(f, definition, at);
-  const [object] = argumentsOf(f, node);
-  if (object?.type !== 'ObjectExpression' || node.arguments.length !== 1) {
-    throw new Finding(
-      'arguments',
-      `helper '${definition.name}' takes one object of named arguments: { ${Object.keys(definition.args).join(', ')} }`,
-      at,
-    );
-  }
-  const given = propertiesOf(f, object);
-  for (const name of given.keys()) {
-    if (!Object.hasOwn(definition.args, name))
-      throw new Finding('arguments', `helper '${definition.name}' has no argument '${name}'`, at);
-  }
-  // Arguments are evaluated in the order the helper declares them.
-  const args = Object.entries(definition.args).map(([name, declared]): CallArg => {
-    const value = given.get(name);
-    if (value === undefined) throw new Finding('arguments', `helper '${definition.name}' also needs '${name}'`, at);
-    if (declared.kind === 'scalar')
-      return { kind: 'scalar', value: typed(f.lower.value(f, value), declared.dtype, `argument '${name}'`) };
-    const entity = resolve(f, value);
-    if (entity?.kind !== 'array')
-      throw new Finding('arguments', `argument '${name}' must be an array of ${declared.dtype}`, offsetOf(f, value));
-    if (entity.array.dtype !== declared.dtype) {
-      throw new Finding(
-        'type-mismatch',
-        `argument '${name}' must be an array of ${declared.dtype} but is one of ${entity.array.dtype}`,
-        offsetOf(f, value),
-      );
-    }
-    if (declared.writable && !entity.writable) {
-      throw new Finding(
-        'read-only',
-        `helper '${definition.name}' writes '${name}', but ${describe(entity)} is an input`,
-        offsetOf(f, value),
-      );
-    }
-    return { kind: 'array', array: entity.array };
-  });
-  // After the arguments, so that a helper with findings still has its calls checked.
-  if (helper === undefined) throw new Poisoned();
-  const type = definition.returns?.kind === 'scalar' ? definition.returns.dtype : null;
-  return { op: 'call', type, helper, args, at };
-}
-
-/** The named values of an object literal, in source order. */
-export function propertiesOf(f: FunctionState, node: ObjectExpression): Map<string, Expression> {
-  const values = new Map<string, Expression>();
-  for (const property of node.properties) {
-    const at = offsetOf(f, property);
-    if (property.type !== 'Property' || property.computed || property.kind !== 'init' || property.method) {
-      throw new Finding('unsupported', 'only `name: value` may stand here', at);
-    }
-    const name =
-      property.key.type === 'Identifier'
-        ? property.key.name
-        : property.key.type === 'Literal'
-          ? String(property.key.value)
-          : '';
-    if (values.has(name)) throw new Finding('duplicate-name', `'${name}' is given twice`, at);
-    values.set(name, property.value);
-  }
-  return values;
 }

@@ -1,5 +1,5 @@
 import { GpuBridgeError, argumentLayout, columnsOf } from '@gpu-bridge/abstractions';
-import type { HelperDefinition, KernelDefinition } from '@gpu-bridge/abstractions';
+import type { DType, HelperDefinition, KernelDefinition } from '@gpu-bridge/abstractions';
 import { mapKernel } from '../authoring/define-kernel.js';
 import { locator } from '../parse/locate.js';
 import type { Locate } from '../parse/locate.js';
@@ -223,21 +223,34 @@ function checkHelper(
   return index;
 }
 
+/** The arguments of a helper and what its body sees; a bundle of columns is one array argument for each. */
 function argsOfHelper(definition: HelperDefinition, locals: IrLocal[]): { args: IrArg[]; params: Map<string, Entity> } {
   const params = new Map<string, Entity>();
-  const args = Object.entries(definition.args).map(([name, arg], position): IrArg => {
+  const args: IrArg[] = [];
+  const arrayArg = (name: string, dtype: DType, writable: boolean, first: number): ArrayRef => {
+    const arg = args.push({ kind: 'array', dtype, writable, name }) - 1;
+    return { kind: 'arg', arg, length: { kind: 'arg', arg: first }, dtype };
+  };
+  for (const [name, arg] of Object.entries(definition.args)) {
+    const first = args.length;
     if (arg.kind === 'scalar') {
       const { dtype } = arg;
       const local = locals.push({ name, type: dtype }) - 1;
       // An argument is a copy, but JavaScript readers expect destructured parameters to be assignable.
       params.set(name, { kind: 'local', name, local, type: dtype, mutable: true });
-      return { kind: 'scalar', local, dtype };
+      args.push({ kind: 'scalar', local, dtype });
+    } else if (arg.kind === 'array') {
+      const { dtype, writable } = arg;
+      params.set(name, { kind: 'array', param: name, array: arrayArg(name, dtype, writable, first), writable });
+    } else {
+      const { writable } = arg;
+      const columns = new Map(
+        columnsOf(arg.type).map((c) => [c.name, arrayArg(`${name}_${c.name}`, c.dtype, writable, first)]),
+      );
+      // All columns have the length of the first.
+      params.set(name, { kind: 'columns', param: name, columns, length: { kind: 'arg', arg: first }, writable });
     }
-    const { dtype, writable } = arg;
-    const array: ArrayRef = { kind: 'arg', arg: position, length: { kind: 'arg', arg: position }, dtype };
-    params.set(name, { kind: 'array', param: name, array, writable });
-    return { kind: 'array', dtype, writable, name };
-  });
+  }
   return { args, params };
 }
 

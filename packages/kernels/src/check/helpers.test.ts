@@ -1,6 +1,21 @@
 import type { HelperUses, KernelConstants } from '@gpu-bridge/abstractions';
 import { describe, expect, it } from 'vitest';
-import { constant, f32, helper, input, mapKernel, output, struct, u32 } from '../index.js';
+import {
+  array,
+  columns,
+  constant,
+  f32,
+  gridKernel,
+  helper,
+  i64,
+  mutableColumns,
+  ragged,
+  input,
+  mapKernel,
+  output,
+  struct,
+  u32,
+} from '../index.js';
 import type { KernelDefinition } from '../index.js';
 import { buildIr } from '../compile/kernel-compiler.js';
 import { hashIr } from '../ir/print.js';
@@ -116,5 +131,70 @@ describe('helper definitions', () => {
       const r = k.uses.divmod({ a, b: 2 });
       out.x = r.x;
     });
+  });
+});
+
+describe('a bundle of columns as an argument', () => {
+  const Line = struct({ amount: i64, account: u32 });
+  const Flow = struct({ amount: i64 });
+  const total = helper('total', { args: { lines: columns(Flow), from: u32 }, returns: i64 }, (k, { lines, from }) => {
+    let sum = k.i64(0);
+    for (let i = from; i < lines.length; i++) sum += lines.amount[i]!;
+    return sum;
+  });
+  const move = helper(
+    'move',
+    { args: { lines: columns(Line), out: mutableColumns(Line) }, uses: { total } },
+    (k, { lines, out }) => {
+      for (let i = k.u32(0); i < out.length; i++) out.amount[i] = k.uses.total({ lines, from: i });
+    },
+  );
+
+  it('is one array argument for each column, all with the length of the first', () => {
+    const definition = mapKernel(
+      'test/bundle',
+      { params: { lines: input(ragged(Line)), flows: output(ragged(Line, { max: [1, 0] })) }, uses: { move } },
+      (k, { lines, flows }) => {
+        k.uses.move({ lines, out: flows });
+      },
+    );
+    const { helpers, main } = checkKernel(definition);
+    expect(
+      helpers.map((h) => h.args.map((arg) => (arg.kind === 'array' ? `${arg.name}:${arg.writable}` : arg.kind))),
+    ).toEqual([
+      ['lines_amount:false', 'scalar'],
+      ['lines_amount:false', 'lines_account:false', 'out_amount:true', 'out_account:true'],
+    ]);
+    expect(JSON.stringify(helpers[1])).toContain('"of":{"kind":"arg","arg":2}');
+    expect(main.body).toMatchObject([
+      {
+        value: {
+          args: [
+            { array: { kind: 'list', slot: 1 } },
+            { array: { kind: 'list', slot: 2 } },
+            { array: { kind: 'outList', slot: 4 } },
+            { array: { kind: 'outList', slot: 5 } },
+          ],
+        },
+      },
+    ]);
+  });
+
+  it('takes a grid array of structs, also one with more columns', () => {
+    const definition = gridKernel(
+      'test/grid-bundle',
+      { params: { lines: input(Line), sums: output(i64) }, uses: { total } },
+      (k, { lines, sums }) => {
+        sums[0] = k.uses.total({ lines, from: 0 });
+      },
+    );
+    expect(checkKernel(definition).main.body).toMatchObject([
+      { value: { args: [{ array: { kind: 'column', slot: 0 } }, { kind: 'scalar' }] } },
+    ]);
+  });
+
+  it('has names of its own', () => {
+    const args = { lines: columns(Flow), lines_amount: array(i64) };
+    expect(() => helper('h', { args }, () => undefined)).toThrow(/INVALID_ARGUMENT.*lines_amount/);
   });
 });

@@ -2,7 +2,8 @@ import type { Expression } from 'acorn';
 import { columnsOf } from '@gpu-bridge/abstractions';
 import type { StructType } from '@gpu-bridge/abstractions';
 import type { Expr, Stmt } from '../ir/nodes.js';
-import { lowerCall, propertiesOf } from './calls.js';
+import { propertiesOf } from './call-arguments.js';
+import { lowerHelperCall } from './helper-calls.js';
 import { Finding } from './diagnostics.js';
 import type { Entity } from './entities.js';
 import { newLocal } from './function-state.js';
@@ -25,8 +26,7 @@ export function callInto(f: FunctionState, node: Expression): CalledInto | undef
   const callee = resolve(f, node.callee);
   if (callee?.kind !== 'helper' || callee.definition.returns?.kind !== 'struct') return undefined;
   const at = offsetOf(f, node);
-  const call = lowerCall(f, node, at);
-  if (call.op !== 'call') throw new Error('a helper call lowers to a call');
+  const call = lowerHelperCall(f, callee.definition, node, at);
   const { name, returns } = callee.definition;
   const fields = new Map(
     columnsOf(returns).map((c) => [c.name, { local: newLocal(f, c.name, c.dtype), type: c.dtype }]),

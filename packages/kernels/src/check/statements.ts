@@ -1,7 +1,8 @@
 import type { CallExpression, Expression, ForStatement, Statement, VariableDeclaration } from 'acorn';
 import type { Expr, Stmt } from '../ir/nodes.js';
 import { lowerAssignment, lowerUpdate } from './assignments.js';
-import { lowerCall, argumentsOf, propertiesOf } from './calls.js';
+import { argumentsOf, propertiesOf } from './call-arguments.js';
+import { lowerCall } from './calls.js';
 import { Finding, Poisoned } from './diagnostics.js';
 import { lowerCondition } from './expressions.js';
 import { Scope } from './function-state.js';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { createKernelCompiler, f32, input, mapKernel, output } from '../index.js';
-import type { KernelDefinition } from '../index.js';
-import { runKernel } from '../testing/argument-block.js';
+import { f32, input, mapKernel, output } from '../index.js';
+import { applyColumns, randomBits } from '../testing/apply-columns.js';
+import { exactFma } from '../testing/exact-math.js';
 import { f32FromBits, ulpsF32 } from '../testing/ulps.js';
 
 const unary = { x: input(f32), result: output(f32) };
@@ -23,34 +23,12 @@ const fma = mapKernel(
 const SPECIAL = [0, 1, 2, 0.5, 3, 1.5, 10, 2 ** 24, 2 ** 24 - 1, 2 ** 25, Infinity, 1e-45, 1.1754944e-38, 3.4028235e38];
 const SIGNED = [NaN, ...SPECIAL, ...SPECIAL.map((x) => -x)].map(Math.fround);
 
-/** Random bits, the same on every run (xorshift). */
-function bitsFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return state >>> 0;
-  };
-}
-
 /** Every sign and exponent, `each` mantissas of it. */
 function everyExponent(each: number): number[] {
-  const bits = bitsFrom(7);
+  const bits = randomBits(7);
   return Array.from({ length: 512 * each }, (_, i) =>
     f32FromBits((((i % 512) << 23) | (i < 512 ? 0 : bits() & 0x7fffff)) >>> 0),
   );
-}
-
-function apply(kernel: KernelDefinition, columns: readonly (readonly number[])[]): number[] {
-  const [x = [], y = [], z = []] = columns;
-  const values = { x, y, z };
-  const compiled = createKernelCompiler().compile(kernel);
-  const [wasm, js] = (['wasm', 'js'] as const).map((target) =>
-    runKernel(compiled, target, { size: x.length, values }, Math.ceil((x.length * 16) / 65_536) + 4),
-  );
-  expect(js).toEqual(wasm);
-  return wasm?.outputs['result'] as number[];
 }
 
 function worst(actual: readonly number[], exact: (i: number) => number): { ulps: number; at: number } {
@@ -75,7 +53,7 @@ describe('functions of f32', () => {
     const xs = [...SIGNED, ...boundaries.map(Math.fround), ...everyExponent(400)];
     const dense = Array.from({ length: 50_000 }, (__, i) => Math.fround((i - 25_000) * 0.0041));
     const all = [...xs, ...dense];
-    const found = worst(apply(kernel, [all]), (i) => reference(all[i] ?? 0));
+    const found = worst(applyColumns(kernel, { x: all }), (i) => reference(all[i] ?? 0));
     expect(found.ulps, `at ${all[found.at]}`).toBeLessThan(bound);
   });
 
@@ -85,12 +63,12 @@ describe('functions of f32', () => {
       16_367_173 * 2 ** 72,
       ...[1, 2, 3, 710, 1910, 1911, 20_000].map((n) => Math.fround((n * Math.PI) / 2)),
     ];
-    expect(worst(apply(sin, [near]), (i) => Math.sin(near[i] ?? 0)).ulps).toBeLessThan(1);
-    expect(worst(apply(cos, [near]), (i) => Math.cos(near[i] ?? 0)).ulps).toBeLessThan(1);
+    expect(worst(applyColumns(sin, { x: near }), (i) => Math.sin(near[i] ?? 0)).ulps).toBeLessThan(1);
+    expect(worst(applyColumns(cos, { x: near }), (i) => Math.cos(near[i] ?? 0)).ulps).toBeLessThan(1);
   });
 
   it('pow has the special cases of C99 and stays within its tolerance', () => {
-    const bits = bitsFrom(11);
+    const bits = randomBits(11);
     const xs = SIGNED.flatMap((x) => SIGNED.map(() => x));
     const ys = SIGNED.flatMap(() => SIGNED);
     for (let i = 0; i < 150_000; i++) {
@@ -102,12 +80,12 @@ describe('functions of f32', () => {
     // JavaScript gives NaN where C gives 1.
     const exact = (x: number, y: number): number =>
       x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : Math.pow(x, y);
-    const found = worst(apply(pow, [xs, ys]), (i) => exact(xs[i] ?? 0, ys[i] ?? 0));
+    const found = worst(applyColumns(pow, { x: xs, y: ys }), (i) => exact(xs[i] ?? 0, ys[i] ?? 0));
     expect(found.ulps, `at ${xs[found.at]} ** ${ys[found.at]}`).toBeLessThan(0.9);
   });
 
   it('fma rounds once', () => {
-    const bits = bitsFrom(13);
+    const bits = randomBits(13);
     const xs: number[] = [];
     const ys: number[] = [];
     const zs: number[] = [];
@@ -126,27 +104,10 @@ describe('functions of f32', () => {
         zs.push(...SIGNED);
       }
     }
-    const actual = apply(fma, [xs, ys, zs]);
-    const wrong = actual.findIndex((value, i) => !Object.is(value, exactFma(xs[i] ?? 0, ys[i] ?? 0, zs[i] ?? 0)));
+    const actual = applyColumns(fma, { x: xs, y: ys, z: zs });
+    const wrong = actual.findIndex(
+      (value, i) => !Object.is(value, exactFma('f32', xs[i] ?? 0, ys[i] ?? 0, zs[i] ?? 0)),
+    );
     expect([xs[wrong], ys[wrong], zs[wrong]]).toEqual([undefined, undefined, undefined]);
   });
 });
-
-/** x · y + z in integers, rounded to nearest even. */
-function exactFma(x: number, y: number, z: number): number {
-  const sum = x * y + z;
-  if (!Number.isFinite(sum) || x * y === 0 || sum === 0) return Math.fround(sum);
-  // Every f32 is a multiple of 2^-149, every product of two of 2^-298.
-  const units = (v: number): bigint => BigInt(v * 2 ** 149);
-  const total = units(x) * units(y) + (units(z) << 149n);
-  const magnitude = total < 0n ? -total : total;
-  const length = magnitude.toString(2).length;
-  // Bits below the last place: 24 digits remain, or what is above the smallest denormal.
-  const drop = BigInt(Math.max(length - 24, 149));
-  const half = 1n << (drop - 1n);
-  const rest = magnitude & ((1n << drop) - 1n);
-  let kept = magnitude >> drop;
-  if (rest > half || (rest === half && (kept & 1n) === 1n)) kept += 1n;
-  const value = Math.fround(Number(kept) * 2 ** (Number(drop) - 149) * 2 ** -149);
-  return total < 0n ? -value : value;
-}

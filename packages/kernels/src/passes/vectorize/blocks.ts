@@ -1,0 +1,17 @@
+import type { VStmt } from './vector-form.js';
+
+/** Puts code into a block that its `leave` statements lead out of, where it has any that do not stand at its end. */
+export function closeBlock(out: VStmt[], label: number, code: readonly VStmt[]): void {
+  const last = code.at(-1);
+  const body = last?.op === 'leave' && last.label === label ? code.slice(0, -1) : code;
+  if (leaves(body, label)) out.push({ op: 'block', label, body });
+  else out.push(...body);
+}
+
+function leaves(code: readonly VStmt[], label: number): boolean {
+  return code.some((stmt) => {
+    if (stmt.op === 'leave') return stmt.label === label;
+    if (stmt.op === 'if') return leaves(stmt.then, label) || leaves(stmt.else, label);
+    return (stmt.op === 'loop' || stmt.op === 'block') && leaves(stmt.body, label);
+  });
+}

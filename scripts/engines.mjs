@@ -1,10 +1,15 @@
 // The programs outside npm that the tests drive. Missing ones are installed where we may, and named where not.
 import { run } from './pnpm.mjs';
 
-/** @type {readonly { name: string, probe: readonly string[], debianPackage: string }[]} */
+/** @type {readonly { name: string, probe: readonly string[], debianPackages: readonly string[] }[]} */
 const engines = [
-  { name: 'g++', probe: ['g++', '--version'], debianPackage: 'g++' },
-  { name: 'cmake', probe: ['cmake', '--version'], debianPackage: 'cmake' },
+  { name: 'g++', probe: ['g++', '--version'], debianPackages: ['g++'] },
+  { name: 'cmake', probe: ['cmake', '--version'], debianPackages: ['cmake'] },
+  {
+    name: 'PoCL (OpenCL on the processor)',
+    probe: ['sh', '-c', 'clinfo --list | grep "Portable Computing Language" && ls /usr/include/CL/cl.h'],
+    debianPackages: ['pocl-opencl-icd', 'ocl-icd-opencl-dev', 'opencl-headers', 'clinfo'],
+  },
 ];
 
 // Hardware and its toolkit cannot be installed by a script: tests that need them are skipped.
@@ -17,11 +22,11 @@ const hardware = [
 export async function ensureEngines() {
   let missing = await absent(engines);
   if (missing.length > 0 && process.getuid?.() === 0) {
-    await installDebianPackages(missing.map((engine) => engine.debianPackage));
+    await installDebianPackages(missing.flatMap((engine) => engine.debianPackages));
     missing = await absent(missing);
   }
-  for (const { name, debianPackage } of missing) {
-    const what = `no ${name} (install Debian package ${debianPackage})`;
+  for (const { name, debianPackages } of missing) {
+    const what = `no ${name} (install ${debianPackages.join(', ')} of Debian)`;
     console.error(process.env.CI === 'true' ? `engines: ${what}` : `skipped: ${what}`);
   }
   for (const { name } of await absent(hardware)) console.error(`skipped: no ${name}`);

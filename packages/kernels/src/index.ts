@@ -3,6 +3,7 @@ export { gridKernel, mapKernel } from './authoring/define-kernel.js';
 export { raw } from './authoring/define-raw.js';
 export { specialize } from './authoring/specialize.js';
 export { createKernelCompiler } from './compile/kernel-compiler.js';
+export { philox4x32, unitF32, unitF64 } from './library/philox.js';
 export {
   atomic,
   bool,

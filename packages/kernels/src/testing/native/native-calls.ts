@@ -4,8 +4,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readImages, writeImages } from './images.js';
 
-const PAGE_BYTES = 4096;
 const CACHE = join(tmpdir(), 'gpu-bridge-native-tests');
 
 /** What {@link callEntries} runs: `entry` over `memory`, which it changes in place. */
@@ -24,9 +24,9 @@ export function hasGxx(): boolean {
 }
 
 /** What g++ makes of the text with these flags: a file kept by content in the temporary folder. */
-export function compileCpp(source: string, flags: readonly string[]): string {
+export function compileCpp(source: string, flags: readonly string[], libraries: readonly string[] = ['-ldl']): string {
   const key = createHash('sha256')
-    .update(JSON.stringify([source, flags]))
+    .update(JSON.stringify([source, flags, libraries]))
     .digest('hex')
     .slice(0, 24);
   const output = join(CACHE, key);
@@ -36,7 +36,7 @@ export function compileCpp(source: string, flags: readonly string[]): string {
   try {
     const [input, made] = [join(work, 'source.cc'), join(work, 'made')];
     writeFileSync(input, source);
-    const { status, stderr } = spawnSync('g++', [...flags, input, '-o', made, '-ldl'], {
+    const { status, stderr } = spawnSync('g++', [...flags, input, '-o', made, ...libraries], {
       encoding: 'utf8',
       env: { ...process.env, LC_ALL: 'C' },
     });
@@ -63,26 +63,15 @@ export function callEntries(object: string, calls: readonly NativeCall[]): numbe
   const work = mkdtempSync(join(tmpdir(), 'gpu-bridge-images-'));
   try {
     const images = join(work, 'images');
-    const offsets: number[] = [];
-    let total = 0;
-    for (const { memory } of calls) {
-      offsets.push(total);
-      total += Math.ceil(memory.byteLength / PAGE_BYTES) * PAGE_BYTES;
-    }
-    const bytes = Buffer.alloc(total);
-    calls.forEach(({ memory }, i) => bytes.set(memory, offsets[i]));
-    writeFileSync(images, bytes);
+    const memories = calls.map((call) => call.memory);
+    const offsets = writeImages(images, memories);
     const lines = calls.map((call, i) =>
       [call.entry, offsets[i], call.memory.byteLength, call.argumentBlock, call.first, call.count, call.group].join(
         ' ',
       ),
     );
     const answer = execFileSync(harness, [object, images], { input: `${lines.join('\n')}\n`, encoding: 'utf8' });
-    const after = readFileSync(images);
-    calls.forEach(({ memory }, i) => {
-      const from = offsets[i] ?? 0;
-      memory.set(after.subarray(from, from + memory.byteLength));
-    });
+    readImages(images, memories, offsets);
     return answer.trim().split('\n').map(Number);
   } finally {
     rmSync(work, { recursive: true, force: true });

@@ -2,7 +2,9 @@ import type { CompareOperator, Expr, If, IrFunction, IrKernel, Loop, Stmt } from
 import { blocksOf, isImpure, rewriteBlock } from '../ir/walk.js';
 import type { Rewrite } from '../ir/walk.js';
 import { foldConstants } from './fold.js';
-import { inlineSingleUses, renumberLocals } from './single-use.js';
+import { joinChoices } from './join-branches.js';
+import type { Choice } from './join-branches.js';
+import { inlineSingleUses, propagateCopies, renumberLocals } from './single-use.js';
 
 /**
  * One form for programs that differ only in how branches, jumps and conditions are written, so that a minified body
@@ -17,10 +19,11 @@ const MAX_ROUNDS = 20;
 
 export function canonicalFunction(fn: IrFunction): IrFunction {
   let body = fn.body;
+  const argLocals = fn.args.flatMap((arg) => (arg.kind === 'scalar' ? [arg.local] : []));
   let before = '';
   for (let round = 0; round < MAX_ROUNDS; round++) {
     body = dropTail(rewriteBlock(body, REWRITE), 'return');
-    body = inlineSingleUses(body);
+    body = propagateCopies(inlineSingleUses(body), argLocals);
     const now = JSON.stringify(body, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value));
     if (now === before) break;
     before = now;
@@ -83,6 +86,12 @@ function canonicalConditional(expr: Expr & { op: 'conditional' }): Expr {
   if (condition.op === 'literal') return condition.value === true ? whenTrue : whenFalse;
   if (isNegative(condition))
     return canonicalConditional({ ...expr, condition: negate(condition), whenTrue: whenFalse, whenFalse: whenTrue });
+  const joined = joinChoices(
+    { condition, whenTrue, whenFalse },
+    (e) => (e.op === 'conditional' ? e : undefined),
+    negate,
+  );
+  if (joined) return canonicalConditional({ ...expr, ...joined, condition: canonicalExpr(joined.condition) });
   if (expr.type !== 'bool') return expr;
   const logical = (operator: 'and' | 'or', left: Expr, right: Expr): Expr =>
     canonicalExpr({ op: 'logical', type: 'bool', operator, left, right, at });
@@ -121,8 +130,10 @@ function canonicalBlock(stmts: readonly Stmt[]): readonly Stmt[] {
         return out;
       }
       out.push(...canonicalIf(stmt));
+    } else if (stmt.op === 'loop') {
+      out.push(...canonicalLoop(stmt));
     } else {
-      out.push(stmt.op === 'loop' ? canonicalLoop(stmt) : stmt);
+      out.push(stmt);
     }
     // Nothing after a jump is reached.
     if (isJump(stmt)) return out;
@@ -183,27 +194,29 @@ function canonicalIf(stmt: If): Stmt[] {
     const [x, y] = [a.values[0], b.values[0]];
     if (x && y) return [{ ...a, values: [choose(condition, x, y, at)] }];
   }
-  if (otherwise.length === 0 && then.length === 1 && a?.op === 'if' && a.else.length === 0) {
-    const both = canonicalExpr({
-      op: 'logical',
-      type: 'bool',
-      operator: 'and',
-      left: condition,
-      right: a.condition,
-      at,
-    });
-    return [{ ...stmt, condition: both, then: a.then }];
+  const joined = joinChoices({ condition, whenTrue: then, whenFalse: otherwise }, onlyIf, negate);
+  if (joined) {
+    const { whenTrue, whenFalse } = joined;
+    return canonicalIf({ ...stmt, condition: canonicalExpr(joined.condition), then: whenTrue, else: whenFalse });
   }
   return [stmt];
+}
+
+function onlyIf(stmts: readonly Stmt[]): Choice<readonly Stmt[]> | undefined {
+  const [only] = stmts;
+  if (stmts.length !== 1 || only?.op !== 'if') return undefined;
+  return { condition: only.condition, whenTrue: only.then, whenFalse: only.else };
 }
 
 function choose(condition: Expr, whenTrue: Expr, whenFalse: Expr, at: number): Expr {
   return canonicalExpr({ op: 'conditional', type: whenTrue.type, condition, whenTrue, whenFalse, at });
 }
 
-function canonicalLoop(loop: Loop): Loop {
+function canonicalLoop(loop: Loop): Stmt[] {
   const body = dropTail(loop.body, 'continue');
-  const condition = loop.condition?.op === 'literal' && loop.condition.value === true ? null : loop.condition;
+  const decided = loop.condition?.op === 'literal' ? loop.condition.value : undefined;
+  if (decided === false && loop.test === 'before') return [];
+  const condition = decided === true ? null : loop.condition;
   const [first] = body;
   // `for (;;) { if (c) break; … }` is `for (; !c;) { … }`.
   if (loop.test === 'before' && first?.op === 'if') {
@@ -220,9 +233,9 @@ function canonicalLoop(loop: Loop): Loop {
   }
   // A round's last statements and the update are the same place unless a continue jumps between them.
   if (loop.test === 'before' && loop.update.length > 0 && !hasContinue(body)) {
-    return { ...loop, condition, body: leaves(body) ? body : [...body, ...loop.update], update: [] };
+    return [{ ...loop, condition, body: leaves(body) ? body : [...body, ...loop.update], update: [] }];
   }
-  return { ...loop, condition, body };
+  return [{ ...loop, condition, body }];
 }
 
 function hasContinue(stmts: readonly Stmt[]): boolean {

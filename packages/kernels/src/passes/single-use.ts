@@ -1,4 +1,5 @@
 import type { CallExpr, Expr, IrArg, IrFunction, Stmt } from '../ir/nodes.js';
+import { isFree } from './fold.js';
 import { expressionsOf, isImpure, operandsOf, rewriteBlock, walkStmts } from '../ir/walk.js';
 
 /**
@@ -29,6 +30,30 @@ export function inlineSingleUses(body: readonly Stmt[]): readonly Stmt[] {
     return out;
   };
   return rewriteBlock(body, { expr: (e) => e, block: inlined });
+}
+
+/**
+ * Puts literals, and locals that never change, in the place of locals that only ever hold them, and drops locals that
+ * nothing reads where their value costs no access. So a constant that is given a name decides branches as well.
+ */
+export function propagateCopies(body: readonly Stmt[], argLocals: readonly number[]): readonly Stmt[] {
+  const { uses, writes } = countLocals(body);
+  for (const local of argLocals) writes.set(local, (writes.get(local) ?? 0) + 1);
+  const values = new Map<number, Expr>();
+  walkStmts(body, {
+    stmt: (s) => {
+      if (s.op !== 'let' || writes.get(s.local) !== 1) return;
+      const { value } = s;
+      if (value.op === 'literal' || (value.op === 'local' && writes.get(value.local) === 1)) values.set(s.local, value);
+    },
+  });
+  const valueOf = (expr: Expr): Expr => {
+    const value = expr.op === 'local' ? values.get(expr.local) : undefined;
+    return value === undefined ? expr : { ...valueOf(value), at: expr.at };
+  };
+  const isUnused = (s: Stmt): boolean =>
+    s.op === 'let' && writes.get(s.local) === 1 && (values.has(s.local) || (!uses.has(s.local) && isFree(s.value)));
+  return rewriteBlock(body, { expr: valueOf, block: (stmts) => stmts.filter((s) => !isUnused(s)) });
 }
 
 function countLocals(body: readonly Stmt[]): { uses: Map<number, number>; writes: Map<number, number> } {

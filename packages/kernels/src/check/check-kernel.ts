@@ -1,9 +1,10 @@
 import { GpuBridgeError, argumentLayout, columnsOf } from '@gpu-bridge/abstractions';
 import type { DType, HelperDefinition, KernelDefinition } from '@gpu-bridge/abstractions';
 import { mapKernel } from '../authoring/define-kernel.js';
-import { locator } from '../parse/locate.js';
+import { sourceOf } from '../parse/body-source.js';
+import type { BodySource } from '../parse/body-source.js';
 import type { Locate } from '../parse/locate.js';
-import { BodySyntaxError, parseBody } from '../parse/parse-body.js';
+import { BodySyntaxError } from '../parse/parse-body.js';
 import type { ParsedBody } from '../parse/parse-body.js';
 import { IR_VERSION } from '../ir/nodes.js';
 import { uniformityOf } from '../passes/uniformity.js';
@@ -134,11 +135,10 @@ const LOWERING: Lowering = {
 
 function checkFunction(kernel: KernelState, spec: FunctionSpec): IrFunction | undefined {
   const { diagnostics } = kernel;
-  // The source text of the function is all that is ever used of it.
-  const text = Function.prototype.toString.call(spec.body);
-  const locate = locator(spec.label, spec.body, text);
+  const source = sourceOf(spec.label, spec.body);
+  const { locate } = source;
   const before = diagnostics.list.length;
-  const parsed = parseOrReport(diagnostics, locate, text);
+  const parsed = parseOrReport(diagnostics, source);
   if (parsed === undefined) return undefined;
   const f: FunctionState = {
     ...spec,
@@ -152,7 +152,7 @@ function checkFunction(kernel: KernelState, spec: FunctionSpec): IrFunction | un
   const body = diagnostics.guard(locate, () => lowerFunction(f, parsed));
   if (body === undefined || diagnostics.list.length > before) return undefined;
   if (spec.returns !== undefined && !alwaysReturns(body)) {
-    const end = Math.max(0, text.length - 1);
+    const end = parsed.fn.end - parsed.shift - 1;
     const message = `helper '${spec.name}' may end without a result; return one on every path`;
     diagnostics.add(locate, new Finding('missing-return', message, end));
     return undefined;
@@ -166,12 +166,12 @@ function checkFunction(kernel: KernelState, spec: FunctionSpec): IrFunction | un
   };
 }
 
-function parseOrReport(diagnostics: Diagnostics, locate: Locate, text: string): ParsedBody | undefined {
+function parseOrReport(diagnostics: Diagnostics, source: BodySource): ParsedBody | undefined {
   try {
-    return parseBody(text);
+    return source.parse();
   } catch (e) {
     if (!(e instanceof BodySyntaxError)) throw e;
-    diagnostics.add(locate, new Finding('syntax', e.message, e.offset));
+    diagnostics.add(source.locate, new Finding('syntax', e.message, e.offset));
     return undefined;
   }
 }

@@ -149,7 +149,7 @@ export function lowerReturn(f: FunctionState, argument: Expression | null, at: n
   if (returns === undefined) {
     if (argument === null || isVoid(argument)) return [{ op: 'return', values: [], at }];
     // Minifiers join the last statement and the return.
-    if (argument.type === 'SequenceExpression' || argument.type === 'UnaryExpression') {
+    if (JOINED_WITH_RETURN.has(argument.type)) {
       return [...lowerEffects(f, argument), { op: 'return', values: [], at }];
     }
     const fix = f.kind === 'helper' ? 'declare `returns` or return nothing' : 'write to an output parameter instead';
@@ -167,6 +167,14 @@ export function lowerReturn(f: FunctionState, argument: Expression | null, at: n
   const then = lowerReturn(f, value.consequent, at);
   return [...before, { op: 'if', condition, then, else: lowerReturn(f, value.alternate, at), at }];
 }
+
+const JOINED_WITH_RETURN: ReadonlySet<string> = new Set([
+  'SequenceExpression',
+  'UnaryExpression',
+  'AssignmentExpression',
+  'UpdateExpression',
+  'CallExpression',
+]);
 
 /** Minifiers put whole statements, branches too, before a condition or result: `if (a && b(), c)`. */
 function effectsBefore(f: FunctionState, node: Expression): { readonly before: Stmt[]; readonly value: Expression } {

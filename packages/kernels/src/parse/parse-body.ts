@@ -1,11 +1,11 @@
 import { parseExpressionAt } from 'acorn';
 import type { ArrowFunctionExpression, FunctionExpression, Node } from 'acorn';
+import { simplify } from './simplify.js';
 
-type BodyFunction = ArrowFunctionExpression | FunctionExpression;
+export type BodyFunction = ArrowFunctionExpression | FunctionExpression;
 
-/** A body as text and tree. Offsets of the tree minus `shift` are offsets in `text`. */
+/** A body as a tree. Its offsets minus `shift` are what the body's source locates. */
 export interface ParsedBody {
-  readonly text: string;
   readonly shift: number;
   readonly fn: BodyFunction;
 }
@@ -29,7 +29,7 @@ export function parseBody(text: string): ParsedBody {
     );
   }
   const fn = tryParse(text, 0);
-  if (isFunction(fn)) return { text, shift: 0, fn };
+  if (isFunction(fn)) return { shift: 0, fn: simplify(fn) };
   // A method (`{ body(k, p) { … } }.body`) only parses inside an object.
   const prefix = '({';
   const object = tryParse(`${prefix}${text}})`, prefix.length);
@@ -37,7 +37,7 @@ export function parseBody(text: string): ParsedBody {
     object.type === 'ObjectExpression'
       ? (object as unknown as { properties: { value?: Node }[] }).properties[0]?.value
       : undefined;
-  if (inner !== undefined && isFunction(inner)) return { text, shift: prefix.length, fn: inner };
+  if (inner !== undefined && isFunction(inner)) return { shift: prefix.length, fn: simplify(inner) };
   throw new BodySyntaxError(
     'the body must be a function of the context and the parameters, such as (k, p) => { … }',
     0,

@@ -21,7 +21,7 @@ const AGGRESSIVE: MinifyOptions = {
   module: true,
   ecma: 2020,
   compress: {
-    ...{ passes: 3, pure_getters: true, hoist_props: true, keep_fargs: false, booleans: true },
+    ...{ passes: 3, hoist_props: true, keep_fargs: false, booleans: true },
     ...{ sequences: 200, inline: 3, toplevel: true, unsafe: false },
   },
   mangle: { toplevel: true },

@@ -17,8 +17,8 @@ const compiler = createKernelCompiler();
 
 /** Ids of the kernels that a module exports, by name. */
 function exportedIds(module: object): Record<string, string> {
-  const kernels = Object.values(module).filter(
-    (value: unknown): value is KernelDefinition => ['map', 'grid'].includes((value as KernelDefinition).kind),
+  const kernels = Object.values(module).filter((value: unknown): value is KernelDefinition =>
+    ['map', 'grid'].includes((value as KernelDefinition).kind),
   );
   return Object.fromEntries(kernels.map((kernel) => [kernel.name, compiler.compile(kernel).descriptor.id]));
 }
@@ -26,7 +26,9 @@ function exportedIds(module: object): Record<string, string> {
 describe.each(files)('the kernels of %s', (name) => {
   const file = fileURLToPath(new URL(name, root));
   const compiled = loadKernels([file], { modules: ['@gpu-bridge/kernels', '../index.js'] }).then((kernels) =>
-    Object.fromEntries(kernels.map((kernel) => [kernel.definition.name, compiler.compile(kernel.definition).descriptor.id])),
+    Object.fromEntries(
+      kernels.map((kernel) => [kernel.definition.name, compiler.compile(kernel.definition).descriptor.id]),
+    ),
   );
 
   it.each(forms)('compile from the running text of a $name as from the TypeScript source', async (form) => {

@@ -5,9 +5,9 @@ import { lowerCall } from './calls.js';
 import { Finding } from './diagnostics.js';
 import { newLocal } from './function-state.js';
 import type { FunctionState, Operand } from './function-state.js';
-import { ARITHMETIC, COMPARE, arithmetic, isFloat, one } from './operators.js';
+import { ARITHMETIC, COMPARE, arithmetic, isFloat, isInteger, one, zero } from './operators.js';
 import { indexExpr, offsetOf, resolve, valueOf } from './resolve.js';
-import { boolLiteral, combine, polyLiteral, typed, unify } from './values.js';
+import { boolLiteral, combine, polyArithmetic, polyLiteral, typed, unify } from './values.js';
 import type { Lowered } from './values.js';
 
 /** Checks an expression and gives its typed form, or a literal form that takes its type from the surroundings. */
@@ -111,6 +111,11 @@ function entityValue(f: FunctionState, node: Operand, at: number): Lowered {
 
 export function lowerCondition(f: FunctionState, node: Operand): Expr {
   const lowered = lowerValue(f, node);
+  // Minifiers write `x & 1` for `(x & 1) !== 0`.
+  if (lowered.op !== 'poly' && isInteger(lowered.type) && isBitOperation(node)) {
+    const { type, at } = lowered;
+    return { op: 'binary', type: 'bool', operator: 'ne', left: lowered, right: zero(type, at), at };
+  }
   if (lowered.op === 'poly' || lowered.type !== 'bool') {
     const is = lowered.op === 'poly' ? 'a literal' : lowered.type;
     throw new Finding(
@@ -122,6 +127,11 @@ export function lowerCondition(f: FunctionState, node: Operand): Expr {
   return lowered;
 }
 
+function isBitOperation(node: Operand): boolean {
+  if (node.type === 'UnaryExpression') return node.operator === '~';
+  return node.type === 'BinaryExpression' && ['&', '|', '^', '<<', '>>', '>>>'].includes(node.operator);
+}
+
 function lowerUnary(f: FunctionState, node: UnaryExpression, at: number): Lowered {
   const { operator, argument } = node;
   if (operator === '!') {
@@ -131,13 +141,15 @@ function lowerUnary(f: FunctionState, node: UnaryExpression, at: number): Lowere
     return { op: 'unary', type: 'bool', operator: 'not', value: lowerCondition(f, argument), at };
   }
   if (operator === '-') {
-    if (argument.type === 'Literal' && (typeof argument.value === 'number' || typeof argument.value === 'bigint')) {
-      return polyLiteral(-argument.value, at);
-    }
-    return combine([lowerValue(f, argument)], at, ([value]) => unary('neg', value, 'bool', at));
+    const operand = lowerValue(f, argument);
+    if (operand.op === 'poly' && operand.constant !== undefined) return polyLiteral(-operand.constant, at);
+    return combine([operand], at, ([value]) => unary('neg', value, 'bool', at));
   }
-  if (operator === '~')
-    return combine([lowerValue(f, argument)], at, ([value]) => unary('bitnot', value, 'float or bool', at));
+  if (operator === '~') {
+    const operand = lowerValue(f, argument);
+    if (operand.op === 'poly' && operand.constant !== undefined) return polyLiteral(~operand.constant, at);
+    return combine([operand], at, ([value]) => unary('bitnot', value, 'float or bool', at));
+  }
   throw new Finding(
     'unsupported',
     operator === '+'
@@ -174,6 +186,8 @@ function lowerBinary(f: FunctionState, node: BinaryExpression, at: number): Lowe
   const operator = ARITHMETIC[node.operator];
   if (operator === undefined)
     throw new Finding('unsupported', `\`${node.operator}\` is not part of the kernel language`, at);
+  const constant = polyArithmetic(node.operator, left, right, at);
+  if (constant !== undefined) return constant;
   return combine([left, right], at, ([a, b]) => {
     if (!a || !b) throw new Error('two operands');
     return arithmetic(operator, a, b, at);

@@ -53,6 +53,15 @@ export function isFloat(type: DType): boolean {
   return type === 'f32' || type === 'f64';
 }
 
+export function isInteger(type: DType): boolean {
+  return type !== 'bool' && !isFloat(type);
+}
+
+/** The literal 0 of an integer type. */
+export function zero(type: DType, at: number): Expr {
+  return literal(type, type === 'i64' || type === 'u64' ? 0n : 0, at);
+}
+
 /** The literal 1 of a type. */
 export function one(type: DType, at: number): Expr {
   return literal(type, type === 'i64' || type === 'u64' ? 1n : 1, at);

@@ -8,6 +8,8 @@ import { Finding } from './diagnostics.js';
 export interface Poly {
   readonly op: 'poly';
   readonly at: number;
+  /** What JavaScript makes of it, where it is arithmetic of literals. */
+  readonly constant?: number | bigint;
   readonly build: (type: DType) => Expr;
 }
 export type Lowered = Expr | Poly;
@@ -70,8 +72,48 @@ export function combine(parts: readonly Lowered[], at: number, build: (parts: re
 
 /** A number or bigint literal, waiting for its type. */
 export function polyLiteral(value: number | bigint, at: number): Poly {
-  return { op: 'poly', at, build: (type) => literal(type, value, at) };
+  return { op: 'poly', at, constant: value, build: (type) => literal(type, value, at) };
 }
+
+/**
+ * Arithmetic of two literals, computed as JavaScript does and only then typed: minifiers may have done it already.
+ * Undefined for what is no such arithmetic.
+ */
+export function polyArithmetic(operator: string, left: Lowered, right: Lowered, at: number): Poly | undefined {
+  if (left.op !== 'poly' || right.op !== 'poly') return undefined;
+  const [a, b] = [left.constant, right.constant];
+  const value =
+    typeof a === 'number' && typeof b === 'number'
+      ? NUMBERS[operator]?.(a, b)
+      : typeof a === 'bigint' && typeof b === 'bigint' && b !== 0n
+        ? BIGINTS[operator]?.(a, b)
+        : undefined;
+  return value === undefined ? undefined : polyLiteral(value, at);
+}
+
+const NUMBERS: Readonly<Record<string, (a: number, b: number) => number>> = {
+  '+': (a, b) => a + b,
+  '-': (a, b) => a - b,
+  '*': (a, b) => a * b,
+  '/': (a, b) => a / b,
+  '%': (a, b) => a % b,
+  '&': (a, b) => a & b,
+  '|': (a, b) => a | b,
+  '^': (a, b) => a ^ b,
+  '<<': (a, b) => a << b,
+  '>>': (a, b) => a >> b,
+  '>>>': (a, b) => a >>> b,
+};
+const BIGINTS: Readonly<Record<string, (a: bigint, b: bigint) => bigint>> = {
+  '+': (a, b) => a + b,
+  '-': (a, b) => a - b,
+  '*': (a, b) => a * b,
+  '/': (a, b) => a / b,
+  '%': (a, b) => a % b,
+  '&': (a, b) => a & b,
+  '|': (a, b) => a | b,
+  '^': (a, b) => a ^ b,
+};
 
 /** A literal of exactly this type. */
 export function literal(type: DType, value: number | bigint, at: number): Literal {

@@ -36,7 +36,7 @@ function replacement(node: AnyNode): AnyNode {
     case 'UpdateExpression':
       return isCounter(node) ? nothing(node) : node;
     case 'ExpressionStatement':
-      return isNothing(node['expression'] as AnyNode) ? ({ ...node, type: 'EmptyStatement' } as AnyNode) : node;
+      return isNothing(node['expression'] as AnyNode) ? ({ ...node, type: 'EmptyStatement' }) : node;
     default:
       return node;
   }
@@ -77,7 +77,7 @@ function isCounter(node: AnyNode): boolean {
 /** `void 0` in the place of a counter. */
 function nothing({ start, end }: AnyNode): AnyNode {
   const argument = { type: 'Literal', value: 0, raw: '0', start, end };
-  return { type: 'UnaryExpression', operator: 'void', prefix: true, argument, start, end } as unknown as AnyNode;
+  return { type: 'UnaryExpression', operator: 'void', prefix: true, argument, start, end };
 }
 
 function isNothing(node: AnyNode): boolean {

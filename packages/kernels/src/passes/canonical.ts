@@ -1,4 +1,14 @@
-import type { CompareOperator, Expr, If, IrFunction, IrKernel, Loop, Stmt } from '../ir/nodes.js';
+import type {
+  Binary,
+  BinaryOperator,
+  CompareOperator,
+  Expr,
+  If,
+  IrFunction,
+  IrKernel,
+  Loop,
+  Stmt,
+} from '../ir/nodes.js';
 import { blocksOf, isImpure, rewriteBlock } from '../ir/walk.js';
 import type { Rewrite } from '../ir/walk.js';
 import { foldConstants } from './fold.js';
@@ -67,6 +77,7 @@ function negate(expr: Expr): Expr {
 }
 
 function canonicalExpr(expr: Expr): Expr {
+  if (expr.op === 'binary') return canonicalBinary(expr);
   if (expr.op === 'unary' && expr.operator === 'not') return negate(expr.value);
   // (a && b) && c is a && (b && c).
   if (expr.op === 'logical' && expr.left.op === 'logical' && expr.left.operator === expr.operator) {
@@ -79,6 +90,75 @@ function canonicalExpr(expr: Expr): Expr {
   if (expr.op === 'conditional') return canonicalConditional(expr);
   if (expr.op === 'sequence' && expr.body.length === 0) return expr.value;
   return expr;
+}
+
+/** The same operator with its operands exchanged. */
+const EXCHANGED: Readonly<Partial<Record<BinaryOperator, BinaryOperator>>> = {
+  ...{ add: 'add', mul: 'mul', and: 'and', or: 'or', xor: 'xor' },
+  ...{ eq: 'eq', ne: 'ne', lt: 'gt', le: 'ge', gt: 'lt', ge: 'le' },
+};
+
+/** Literals stand on the right, and signs are part of the operator: `-c + x` and `x + -c` are `x - c`, in every type. */
+function canonicalBinary(expr: Binary): Expr {
+  const { left, right } = expr;
+  const exchanged = EXCHANGED[expr.operator];
+  if (left.op === 'literal' && right.op !== 'literal' && exchanged !== undefined) {
+    return canonicalBinary({ ...expr, operator: exchanged, left: right, right: left });
+  }
+  if (expr.operator !== 'add' && expr.operator !== 'sub') return canonicalBits(expr);
+  const positive = opposite(right);
+  if (positive !== undefined) {
+    return canonicalBinary({ ...expr, operator: expr.operator === 'add' ? 'sub' : 'add', right: positive });
+  }
+  if (expr.operator === 'add' && isNegation(left) && !isImpure(left) && !isImpure(right)) {
+    return canonicalBinary({ ...expr, operator: 'sub', left: right, right: left.value });
+  }
+  return expr;
+}
+
+/** Bit operations that change nothing, and the two ways to ask for all bits of a mask. */
+function canonicalBits(expr: Binary): Expr {
+  const { operator, left, right, at } = expr;
+  if (right.op !== 'literal') return expr;
+  const isZero = right.value === 0 || right.value === 0n;
+  const isFull = right.value === -1 || right.value === -1n;
+  switch (operator) {
+    case 'or':
+    case 'xor':
+    case 'shl':
+    case 'shr':
+    case 'ushr':
+      if (isZero) return left;
+      return isFull && operator === 'xor'
+        ? { op: 'unary', type: expr.type, operator: 'bitnot', value: left, at }
+        : expr;
+    case 'and':
+      if (isFull) return left;
+      return isZero && !isImpure(left) ? right : expr;
+    case 'eq':
+    case 'ne': {
+      // (~x & mask) === 0 is (x & mask) === mask.
+      if (!isZero || left.op !== 'binary' || left.operator !== 'and') return expr;
+      const inverted = left.left;
+      if (left.right.op !== 'literal' || inverted.op !== 'unary' || inverted.operator !== 'bitnot') return expr;
+      return { ...expr, left: { ...left, left: inverted.value }, right: left.right };
+    }
+    default:
+      return expr;
+  }
+}
+
+function isNegation(expr: Expr): expr is Expr & { op: 'unary' } {
+  return expr.op === 'unary' && expr.operator === 'neg';
+}
+
+/** What the expression is the negative of, where it is written as one. */
+function opposite(expr: Expr): Expr | undefined {
+  if (isNegation(expr)) return expr.value;
+  if (expr.op !== 'literal' || typeof expr.value === 'boolean' || !(expr.value < 0)) return undefined;
+  // The least integer has no opposite.
+  const isLeast = expr.type === 'i32' ? expr.value === -(2 ** 31) : expr.value === -(2n ** 63n);
+  return isLeast ? undefined : { ...expr, value: -expr.value };
 }
 
 function canonicalConditional(expr: Expr & { op: 'conditional' }): Expr {

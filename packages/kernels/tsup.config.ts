@@ -1,3 +1,3 @@
 import { defineLibrary } from '../../tsup.base.js';
 
-export default defineLibrary({ entry: ['src/index.ts', 'src/build.ts'] });
+export default defineLibrary({ entry: ['src/index.ts', 'src/aot.ts'] });

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { createKernelCompiler } from '@gpu-bridge/kernels';
 import type { KernelDefinition } from '@gpu-bridge/kernels';
-import { loadKernels } from '@gpu-bridge/kernels/build';
+import { loadKernels } from '@gpu-bridge/kernels/aot';
 import { describe, expect, it } from 'vitest';
 import { forms, loadForm } from './forms.js';
 

@@ -27,14 +27,10 @@ import { lowerBlock, lowerEffects, lowerReturn } from './statements.js';
 export function checkKernel(definition: KernelDefinition): IrKernel {
   const kernel = lowerKernel(definition);
   const diagnostics = new Diagnostics();
-  const locate = locatorOf(definition);
+  const { locate } = sourceOf(`kernel ${definition.name}`, definition.body);
   for (const violation of uniformityOf(kernel).violations) diagnostics.add(locate, divergence(violation, locate));
   if (diagnostics.list.length > 0) throw buildFailure(`kernel '${kernel.name}'`, kernel.name, diagnostics);
   return kernel;
-}
-
-function locatorOf({ name, body }: KernelDefinition): Locate {
-  return locator(`kernel ${name}`, body, Function.prototype.toString.call(body));
 }
 
 function divergence({ at, because, causeAt }: BarrierViolation, locate: Locate): Finding {
@@ -99,7 +95,7 @@ export function checkHelperAlone(definition: HelperDefinition): ReadonlyMap<Help
     helperIndex: new Map(),
     open: [],
   };
-  checkHelper(kernel, definition, 0, locator(`helper ${definition.name}`, definition.body, ''));
+  checkHelper(kernel, definition, 0, sourceOf(`helper ${definition.name}`, definition.body).locate);
   if (diagnostics.list.length > 0) throw buildFailure(`helper '${definition.name}'`, definition.name, diagnostics);
   return new Map(
     [...kernel.helperIndex].flatMap(([helper, index]) => {

@@ -36,7 +36,7 @@ function replacement(node: AnyNode): AnyNode {
     case 'UpdateExpression':
       return isCounter(node) ? nothing(node) : node;
     case 'ExpressionStatement':
-      return isNothing(node['expression'] as AnyNode) ? ({ ...node, type: 'EmptyStatement' }) : node;
+      return isNothing(node['expression'] as AnyNode) ? { ...node, type: 'EmptyStatement' } : node;
     default:
       return node;
   }

@@ -7,7 +7,7 @@ import { hashIr } from '../ir/print.js';
 import type { IrKernel } from '../ir/nodes.js';
 import { canonicalise } from '../passes/canonical.js';
 import { effectsOf, readsItemIndex, requirementsOf } from '../passes/effects.js';
-import { lowerMath } from '../passes/lower-math.js';
+import { toCpuForm } from '../passes/cpu-form/to-cpu-form.js';
 import { elideBoundsChecks } from '../passes/ranges.js';
 
 /** Compiles definitions to WebAssembly and to reference JavaScript. Holds no state. */
@@ -25,17 +25,17 @@ export function buildIr(definition: KernelDefinition): IrKernel {
 function compile(definition: KernelDefinition): CompiledKernel {
   const kernel = buildIr(definition);
   const { name, kind, params, fp, bounds, version } = kernel;
-  const lowered = lowerMath(kernel);
+  const form = toCpuForm(kernel);
   const descriptor: KernelDescriptor = {
     id: `${name}@${hashIr(kernel)}`,
     name,
     kind,
     params,
-    layout: argumentLayout(params),
+    layout: argumentLayout(params, form.workspace.bytes),
     effects: effectsOf(kernel),
     requires: requirementsOf(kernel),
     workgroup: kernel.workgroup,
-    workspaceBytes: 0,
+    workspaceBytes: form.workspace.bytes,
     readsItemIndex: readsItemIndex(kernel),
     fp,
     bounds,
@@ -44,8 +44,8 @@ function compile(definition: KernelDefinition): CompiledKernel {
   return {
     descriptor,
     artifacts: [
-      { target: 'wasm', bytes: emitWasm(lowered) },
-      { target: 'js', source: emitJs(lowered) },
+      { target: 'wasm', bytes: emitWasm(form) },
+      { target: 'js', source: emitJs(form) },
     ],
     refused: [],
   };

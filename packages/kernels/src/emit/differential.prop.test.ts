@@ -9,6 +9,7 @@ import { emitJs } from './js/emit-js.js';
 import type { Binary, BinaryOperator, Expr, IrKernel, Stmt } from '../ir/nodes.js';
 import { rewriteBlock } from '../ir/walk.js';
 import { canonicalise } from '../passes/canonical.js';
+import { toCpuForm } from '../passes/cpu-form/to-cpu-form.js';
 import { runKernel } from '../testing/argument-block.js';
 import type { Outcome } from '../testing/argument-block.js';
 import { randomProgram } from '../testing/random-program.js';
@@ -51,7 +52,7 @@ describe('random programs', () => {
         expect(js, `seed ${seed}\n${program.text}`).toEqual(wasm);
         expect([wasm.canariesIntact, js.canariesIntact]).toEqual([true, true]);
         // With every bounds check in place: a check that was left out must not have been needed.
-        const source = emitJs(canonicalise(checkKernel(program.definition)));
+        const source = emitJs(toCpuForm(canonicalise(checkKernel(program.definition))));
         const checked = runKernel({ ...compiled, artifacts: [{ target: 'js', source }] }, 'js', program.args);
         expect(checked, `seed ${seed}\n${program.text}`).toEqual(wasm);
       }),
@@ -75,7 +76,7 @@ describe('random programs', () => {
       for (let seed = 0; seed < 40 && noticed === 0; seed++) {
         const program = randomProgram(seed);
         const honest = compiler.compile(program.definition);
-        const broken = emitJs(flip(buildIr(program.definition), from, to));
+        const broken = emitJs(toCpuForm(flip(buildIr(program.definition), from, to)));
         const artifacts = honest.artifacts.map((a) => (a.target === 'js' ? { ...a, source: broken } : a));
         const [wasm, js] = outcomes({ ...honest, artifacts }, program);
         if (!sameOutcome(wasm, js)) noticed++;

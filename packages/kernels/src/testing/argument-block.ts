@@ -19,8 +19,9 @@ export interface Arguments {
    * Outputs and atomics of grid kernels: their element count.
    */
   readonly values: Readonly<Record<string, unknown>>;
-  /** Runs only these items or ids. */
+  /** Runs only these items or ids; groups, of a kernel with workgroups. */
   readonly range?: readonly [first: number, count: number];
+  /** Which executor runs it, and how many there are. */
   readonly group?: number;
   readonly groups?: number;
 }
@@ -95,7 +96,7 @@ class Layout {
 export function runKernel(compiled: CompiledKernel, target: 'wasm' | 'js', args: Arguments, pages = 16): Outcome {
   const prepared = prepare(compiled, args, pages);
   const run = instantiate(compiled, target, prepared.layout.memory);
-  const [first, count] = args.range ?? [0, prepared.items];
+  const [first, count] = args.range ?? [0, prepared.units];
   const violations = run(prepared.layout.block, first, count, args.group ?? 0);
   return { violations, outputs: prepared.collect(), canariesIntact: prepared.layout.canariesIntact() };
 }
@@ -120,7 +121,8 @@ export function instantiate(compiled: CompiledKernel, target: 'wasm' | 'js', mem
 
 export interface Prepared {
   readonly layout: Layout;
-  readonly items: number;
+  /** Items, ids or groups in all. */
+  readonly units: number;
   readonly collect: () => Record<string, unknown>;
 }
 
@@ -140,9 +142,12 @@ export function prepare(compiled: CompiledKernel, { size, values, groups = 1 }: 
       layout.write(slot.dtype, at, values[slot.param] as Scalar);
       return;
     }
-    const elements = elementsOf(params, slot, compiled.descriptor.kind, items, values);
+    const elements =
+      slot.part === 'workspace'
+        ? compiled.descriptor.workspaceBytes / 4
+        : elementsOf(params, slot, compiled.descriptor.kind, items, values);
     const bytes =
-      slot.part === 'scratch'
+      slot.part === 'scratch' || slot.part === 'workspace'
         ? groups * roundUp(elements * sizeOf(slot.dtype), SCRATCH_ALIGN_BYTES)
         : elements * sizeOf(slot.dtype);
     const base = layout.reserve(bytes);
@@ -184,7 +189,9 @@ export function prepare(compiled: CompiledKernel, { size, values, groups = 1 }: 
     }
     return outputs;
   };
-  return { layout, items, collect };
+  const { workgroup } = compiled.descriptor;
+  const units = workgroup === null ? items : grid.reduce((n, ids, i) => n * Math.ceil(ids / (workgroup[i] ?? 1)), 1);
+  return { layout, units, collect };
 }
 
 function roundUp(bytes: number, to: number): number {

@@ -1,6 +1,6 @@
 import { isWide } from '@gpu-bridge/abstractions';
 import type { DType } from '@gpu-bridge/abstractions';
-import type { ArrayRef, CallExpr, Expr, IrFunction, LengthRef, Stmt } from '../../ir/nodes.js';
+import type { ArrayRef, AtomicExpr, CallExpr, Expr, Items, LengthRef, Stmt } from '../../ir/nodes.js';
 import { binaryText, bitcastText, castText, literalText, unaryText } from './operators.js';
 
 /** How a body names what lies outside its own locals. Starts and lengths count elements. */
@@ -9,12 +9,16 @@ export interface JsNames {
   readonly start: (array: ArrayRef) => string;
   readonly length: (length: LengthRef) => string;
   readonly uniform: (slot: number) => string;
+  /** Whether the id is inside the global size. */
+  readonly inRange: string;
   /** Start of a column whose elements belong to the items. */
   readonly column: (slot: number) => string;
   readonly helper: (helper: number) => string;
   readonly count: (countsSlot: number) => string;
   /** What leaves the body. */
-  readonly leave: (value: string | null) => string;
+  readonly leave: (values: readonly string[]) => string;
+  /** A loop over ids. */
+  readonly items: (items: Items, indent: string) => string[];
 }
 
 export const VIEW: Readonly<Record<DType, string>> = {
@@ -31,7 +35,7 @@ function zeroText(type: DType): string {
   return isWide(type) ? '0n' : '0';
 }
 
-function exprText(names: JsNames, expr: Expr | CallExpr): string {
+export function exprText(names: JsNames, expr: Expr | CallExpr): string {
   const go = (e: Expr): string => exprText(names, e);
   switch (expr.op) {
     case 'literal':
@@ -42,9 +46,10 @@ function exprText(names: JsNames, expr: Expr | CallExpr): string {
       return names.uniform(expr.slot);
     case 'item':
       return 'item';
-    case 'inRange':
     case 'math':
-      throw new Error(`no JavaScript for ${expr.op}`);
+      throw new Error('math functions are helpers by now');
+    case 'inRange':
+      return names.inRange;
     case 'id':
       return `${expr.which}_${expr.axis}`;
     case 'unary':
@@ -80,20 +85,30 @@ function exprText(names: JsNames, expr: Expr | CallExpr): string {
       );
       return `${names.helper(expr.helper)}(${args.join(', ')})`;
     }
-    case 'atomic': {
-      const { operator, array } = expr;
-      const apply =
-        operator === 'min' || operator === 'max'
-          ? `atomic${operator === 'min' ? 'Min' : 'Max'}`
-          : `(view, at, value) => Atomics.${operator}(view, at${operator === 'load' ? '' : ', value'})`;
-      const value = expr.value === null ? 'undefined' : go(expr.value);
-      // Bounds `off` gives a length nothing exceeds.
-      const length = expr.check ? names.length(array.length) : 'Infinity';
-      return `atomic(${VIEW[expr.type]}, ${names.start(array)}, ${length}, ${go(expr.index)}, ${value}, ${zeroText(expr.type)}, ${apply})`;
-    }
+    case 'atomic':
+      return atomicText(names, expr);
     case 'sequence':
       return `(${[...expr.body.map((stmt) => effectText(names, stmt)), go(expr.value)].join(', ')})`;
   }
+}
+
+function atomicText(names: JsNames, expr: AtomicExpr): string {
+  const { array, type } = expr;
+  const operand = (e: Expr | null): string => (e === null ? 'undefined' : exprText(names, e));
+  // Bounds `off` gives a length nothing exceeds.
+  const length = expr.check ? names.length(array.length) : 'Infinity';
+  const view = type === 'f32' ? 'u32s' : VIEW[type];
+  const operands = [operand(expr.index), operand(expr.expected), operand(expr.value)];
+  return `atomic(${view}, ${names.start(array)}, ${length}, ${operands.join(', ')}, ${zeroText(type)}, ${atomicFunction(expr)})`;
+}
+
+/** Applied to the view, the position, the value and what is expected there. */
+function atomicFunction({ operator, type }: AtomicExpr): string {
+  if (type === 'f32') return `atomic_${operator}_f32`;
+  if (operator === 'min' || operator === 'max') return `atomic_${operator}`;
+  if (operator === 'compareExchange')
+    return '(view, at, value, expected) => Atomics.compareExchange(view, at, expected, value)';
+  return `(view, at, value) => Atomics.${operator}(view, at${operator === 'load' ? '' : ', value'})`;
 }
 
 /** A simple statement as an expression, without the semicolon. */
@@ -121,12 +136,8 @@ function effectText(names: JsNames, stmt: Stmt): string {
   }
 }
 
-/** A body as lines, indented by two spaces per level below `indent`. */
-export function bodyLines(names: JsNames, fn: IrFunction, indent: string): string[] {
-  return stmtLines(names, fn.body, indent);
-}
-
-function stmtLines(names: JsNames, stmts: readonly Stmt[], indent: string): string[] {
+/** Statements as lines, indented by two spaces per level below `indent`. */
+export function stmtLines(names: JsNames, stmts: readonly Stmt[], indent: string): string[] {
   return stmts.flatMap((stmt) => oneStmt(names, stmt, indent));
 }
 
@@ -150,7 +161,11 @@ function oneStmt(names: JsNames, stmt: Stmt, indent: string): string[] {
     case 'continue':
       return [`${indent}${stmt.op};`];
     case 'return':
-      return [`${indent}${names.leave(stmt.values[0] === undefined ? null : exprText(names, stmt.values[0]))}`];
+      return [`${indent}${names.leave(stmt.values.map((value) => exprText(names, value)))}`];
+    case 'items':
+      return names.items(stmt, indent);
+    case 'callInto':
+      return [`${indent}[${stmt.locals.map(names.local).join(', ')}] = ${exprText(names, stmt.call)};`];
     case 'push': {
       const count = names.count(stmt.list);
       const values = stmt.values.map((value, i) => `${inner}const value_${i} = ${exprText(names, value)};`);

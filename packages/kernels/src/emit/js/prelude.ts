@@ -39,11 +39,17 @@ const FUNCTIONS: Readonly<Record<string, string>> = {
   bitcast_i64_f64: '(a) => (bits.setBigInt64(0, a), bits.getFloat64(0))',
   bitcast_u64_f64: '(a) => (bits.setBigUint64(0, a), bits.getFloat64(0))',
   atomic:
-    '(view, start, length, index, value, none, apply) => (index >>> 0 < length ? apply(view, start + (index >>> 0), value) : (violations++, none))',
-  atomicMin: '(view, at, value) => exchangeWhile(view, at, value, (old) => value < old)',
-  atomicMax: '(view, at, value) => exchangeWhile(view, at, value, (old) => value > old)',
+    '(view, start, length, index, expected, value, none, apply) => (index >>> 0 < length ? apply(view, start + (index >>> 0), value, expected) : (violations++, none))',
+  atomic_min: '(view, at, value) => exchangeWhile(view, at, value, (old) => value < old)',
+  atomic_max: '(view, at, value) => exchangeWhile(view, at, value, (old) => value > old)',
   exchangeWhile:
     '(view, at, value, wins) => { for (;;) { const old = Atomics.load(view, at); if (!wins(old) || Atomics.compareExchange(view, at, old, value) === old) return old; } }',
+  // Atomics exist for integers only: the view is that of the bits.
+  atomic_load_f32: '(view, at) => bitcast_u32_f32(Atomics.load(view, at))',
+  atomic_store_f32: '(view, at, value) => Atomics.store(view, at, bitcast_f32_u32(value))',
+  atomic_exchange_f32: '(view, at, value) => bitcast_u32_f32(Atomics.exchange(view, at, bitcast_f32_u32(value)))',
+  atomic_add_f32:
+    '(view, at, value) => { for (;;) { const old = Atomics.load(view, at); const sum = bitcast_f32_u32(Math.fround(bitcast_u32_f32(old) + value)); if (Atomics.compareExchange(view, at, old, sum) === old) return bitcast_u32_f32(old); } }',
 };
 
 /** Declarations of the functions that `text` names, and of those these name. */

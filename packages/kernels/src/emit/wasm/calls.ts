@@ -2,7 +2,7 @@ import type { CallExpr, IrFunction } from '../../ir/nodes.js';
 import { countNodes } from '../../ir/walk.js';
 import { Code, valOf } from './code.js';
 import { emitExpr, emitReady } from './expressions.js';
-import type { ArrayPlace, Frame, ModuleContext, Surroundings } from './frame.js';
+import type { ArrayPlace, Frame, HelperCode, ModuleContext, Surroundings } from './frame.js';
 import type { WasmFunction } from './module.js';
 import { OP } from './opcodes.js';
 import type { Val } from './opcodes.js';
@@ -10,18 +10,38 @@ import { emitStmts } from './statements.js';
 
 /** Helpers up to this size are inlined: Node 20 does not inline WebAssembly calls itself. */
 const INLINE_NODES = 80;
+/** Private copies are not handed to helpers. */
+const NO_COPIES: ReadonlyMap<number, number> = new Map();
 
 export function isInlined(fn: IrFunction): boolean {
   return countNodes(fn.body) <= INLINE_NODES;
 }
 
+/** Leaves the helper's result, if it has one, on the stack. */
 export function emitCall(frame: Frame, call: CallExpr): void {
-  const helper = frame.module.helpers[call.helper];
-  if (helper === undefined) throw new Error(`no helper ${call.helper}`);
-  if (helper.index === null) {
-    emitInlined(frame, helper.fn, call);
+  const { fn, index } = helperOf(frame, call);
+  if (index === null) emitInlined(frame, fn, call);
+  else emitCalled(frame, call, index);
+}
+
+/** A call of a helper with several results, into one local each. */
+export function emitCallInto(frame: Frame, call: CallExpr, targets: readonly number[]): void {
+  const { fn, index } = helperOf(frame, call);
+  if (index === null) {
+    emitInlined(frame, fn, call, targets);
     return;
   }
+  emitCalled(frame, call, index);
+  for (const local of [...targets].reverse()) frame.code.set(local);
+}
+
+function helperOf(frame: Frame, call: CallExpr): HelperCode {
+  const helper = frame.module.helpers[call.helper];
+  if (helper === undefined) throw new Error(`no helper ${call.helper}`);
+  return helper;
+}
+
+function emitCalled(frame: Frame, call: CallExpr, index: number): void {
   for (const arg of call.args) {
     if (arg.kind === 'scalar') {
       emitExpr(frame, arg.value);
@@ -31,10 +51,11 @@ export function emitCall(frame: Frame, call: CallExpr): void {
     frame.code.get(place.address);
     emitReady(frame.code, place.length);
   }
-  frame.code.call(helper.index);
+  frame.code.call(index);
 }
 
-function emitInlined(frame: Frame, fn: IrFunction, call: CallExpr): void {
+/** With `results` the helper's values go to these locals, else its one value stays on the stack. */
+function emitInlined(frame: Frame, fn: IrFunction, call: CallExpr, results?: readonly number[]): void {
   const { code } = frame;
   const places = call.args.map((arg) => (arg.kind === 'array' ? frame.around.place(arg.array) : undefined));
   const locals = fn.locals.map((local) => code.local(valOf(local.type)));
@@ -44,8 +65,24 @@ function emitInlined(frame: Frame, fn: IrFunction, call: CallExpr): void {
     emitExpr(frame, given.value);
     code.set(locals[arg.local] ?? 0);
   });
-  const exit = code.open(OP.block, fn.results[0] === undefined ? undefined : valOf(fn.results[0]));
-  emitStmts({ ...frame, fn, locals, exit, around: argumentsOnly(places), breaks: [], continues: [] }, fn.body);
+  const [first] = fn.results;
+  const exit = code.open(OP.block, first === undefined || results !== undefined ? undefined : valOf(first));
+  const { module } = frame;
+  emitStmts(
+    {
+      code,
+      fn,
+      locals,
+      exit,
+      module,
+      around: argumentsOnly(places),
+      copies: NO_COPIES,
+      breaks: [],
+      continues: [],
+      ...(results && { results }),
+    },
+    fn.body,
+  );
   // Every path of a helper with a result returns, which validation cannot see.
   if (fn.results.length > 0) code.op(OP.unreachable);
   code.end();
@@ -70,7 +107,17 @@ export function emitHelper(fn: IrFunction, module: ModuleContext): WasmFunction 
   const code = new Code(params.length);
   const locals = fn.locals.map((local, i) => scalars.get(i) ?? code.local(valOf(local.type)));
   emitStmts(
-    { code, fn, locals, around: argumentsOnly(places), exit: undefined, breaks: [], continues: [], module },
+    {
+      code,
+      fn,
+      locals,
+      around: argumentsOnly(places),
+      exit: undefined,
+      copies: NO_COPIES,
+      breaks: [],
+      continues: [],
+      module,
+    },
     fn.body,
   );
   if (fn.results.length > 0) code.op(OP.unreachable);
@@ -93,6 +140,8 @@ function argumentsOnly(places: readonly (ArrayPlace | undefined)[]): Surrounding
     uniform: refuse,
     item: refuse,
     id: refuse,
+    inRange: refuse,
+    items: refuse,
     itemAddress: refuse,
     count: refuse,
   };

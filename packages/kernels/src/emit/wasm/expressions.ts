@@ -1,12 +1,11 @@
 import { isWide, sizeOf } from '@gpu-bridge/abstractions';
 import type { DType } from '@gpu-bridge/abstractions';
-import type { AtomicExpr, CallExpr, Expr, Load } from '../../ir/nodes.js';
-import { isImpure } from '../../ir/walk.js';
+import type { CallExpr, Expr, Load } from '../../ir/nodes.js';
 import { valOf } from './code.js';
 import type { Code, Label } from './code.js';
 import { VIOLATIONS } from './frame.js';
 import type { Frame, Ready } from './frame.js';
-import { ARITHMETIC, ATOMIC, COMPARE, OP } from './opcodes.js';
+import { ARITHMETIC, COMPARE, OP } from './opcodes.js';
 import { emitBinary, emitBitcast, emitCast, emitUnary } from './operators.js';
 
 /** Leaves the value of an expression on the stack. */
@@ -26,8 +25,10 @@ export function emitExpr(frame: Frame, expr: Expr | CallExpr): void {
       code.get(frame.around.item());
       return;
     case 'inRange':
+      frame.around.inRange(code);
+      return;
     case 'math':
-      throw new Error(`no WebAssembly for ${expr.op}`);
+      throw new Error('math functions are helpers by now');
     case 'id':
       code.get(frame.around.id(expr.which, expr.axis));
       return;
@@ -81,7 +82,7 @@ export function emitExpr(frame: Frame, expr: Expr | CallExpr): void {
       frame.module.call(frame, expr);
       return;
     case 'atomic':
-      emitAtomic(frame, expr);
+      frame.module.atomic(frame, expr);
       return;
     case 'sequence':
       for (const stmt of expr.body) frame.module.stmt(frame, stmt);
@@ -135,8 +136,8 @@ function emitSelect(frame: Frame, expr: Expr & { op: 'select' }): void {
 }
 
 /** The address is on the stack. Memory may hold any word where a bool is expected. */
-export function emitLoaded(code: Code, dtype: DType): void {
-  code.access('load', dtype);
+export function emitLoaded(code: Code, dtype: DType, offset = 0): void {
+  code.access('load', dtype, offset);
   if (dtype === 'bool') code.i32(0).op(COMPARE.i32.ne);
 }
 
@@ -189,66 +190,6 @@ export function emitScaled(code: Code, dtype: DType): void {
 /** Counts one access outside its array; 64 bits, so it cannot overflow within a run. */
 export function emitViolation(code: Code): void {
   code.global(OP.globalGet, VIOLATIONS).constant('i64', 1n).op(ARITHMETIC.u64.add).global(OP.globalSet, VIOLATIONS);
-}
-
-function emitAtomic(frame: Frame, expr: AtomicExpr): void {
-  const { code } = frame;
-  const { type } = expr;
-  const place = frame.around.place(expr.array);
-  let index = emitIndexOnce(frame, expr.index);
-  let value = -1;
-  if (expr.value !== null) {
-    if (isImpure(expr.value)) {
-      const kept = code.local('i32');
-      code.get(index).set(kept);
-      index = kept;
-    }
-    emitExpr(frame, expr.value);
-    value = code.local(valOf(type));
-    code.set(value);
-  }
-  if (expr.check) {
-    emitInside(code, index, place.length);
-    code.open(OP.if, valOf(type));
-  }
-  emitAddress(code, place.address, index, type);
-  emitAtomicAt(code, expr, value);
-  if (expr.check) {
-    code.else();
-    emitViolation(code);
-    code.constant(type, isWide(type) ? 0n : 0).end();
-  }
-}
-
-/** The address is on the stack; leaves the old value. */
-function emitAtomicAt(code: Code, { operator, type }: AtomicExpr, value: number): void {
-  const wide = isWide(type) ? 1 : 0;
-  if (operator === 'load') {
-    code.atomic(ATOMIC.load[wide], type);
-    return;
-  }
-  if (operator === 'store' || operator === 'exchange' || operator === 'compareExchange')
-    throw new Error(`no WebAssembly for atomic ${operator}`);
-  if (operator !== 'min' && operator !== 'max') {
-    code.get(value).atomic(ATOMIC[operator][wide], type);
-    return;
-  }
-  const val = valOf(type);
-  const [address, seen, found] = [code.local('i32'), code.local(val), code.local(val)];
-  code.tee(address).atomic(ATOMIC.load[wide], type).set(found);
-  // Repeats until nobody changed the element between reading and writing it.
-  const again = code.open(OP.loop);
-  code.get(found).set(seen);
-  code.get(address).get(seen);
-  code
-    .get(value)
-    .get(seen)
-    .get(value)
-    .get(seen)
-    .op(COMPARE[type][operator === 'min' ? 'lt' : 'gt'], OP.select);
-  code.atomic(ATOMIC.cmpxchg[wide], type).tee(found);
-  code.get(seen).op(COMPARE[type].ne).brIf(again).end();
-  code.get(seen);
 }
 
 /** Branches when the condition is false; falls through when it is true. */

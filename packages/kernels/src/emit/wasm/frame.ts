@@ -1,4 +1,14 @@
-import type { ArrayRef, Axis, CallExpr, IdKind, IrFunction, LengthRef, Stmt } from '../../ir/nodes.js';
+import type {
+  ArrayRef,
+  AtomicExpr,
+  Axis,
+  CallExpr,
+  IdKind,
+  IrFunction,
+  Items,
+  LengthRef,
+  Stmt,
+} from '../../ir/nodes.js';
 import type { Code, Label } from './code.js';
 
 /** A value that is ready without computing: a local or a constant. */
@@ -17,6 +27,10 @@ export interface Surroundings {
   readonly uniform: (slot: number) => number;
   readonly item: () => number;
   readonly id: (which: IdKind, axis: Axis) => number;
+  /** Pushes whether the id is inside the global size. */
+  readonly inRange: (code: Code) => void;
+  /** Emits a loop over ids. */
+  readonly items: (frame: Frame, items: Items) => void;
   /** Pushes the address of the item's element in a column. */
   readonly itemAddress: (code: Code, slot: number) => void;
   /** Local that counts the elements pushed to a ragged output. */
@@ -30,8 +44,12 @@ export interface Frame {
   /** WebAssembly local of each local of the function. */
   readonly locals: readonly number[];
   readonly around: Surroundings;
-  /** Where a return goes, with the result on the stack; undefined returns from the WebAssembly function. */
+  /** Where a return goes; undefined returns from the WebAssembly function. */
   readonly exit: Label | undefined;
+  /** Locals that get the results; without them a result is left on the stack. */
+  readonly results?: readonly number[];
+  /** Arrays that this code has a copy of, by slot: the address of its element 0. */
+  readonly copies: ReadonlyMap<number, number>;
   readonly breaks: Label[];
   readonly continues: Label[];
   readonly module: ModuleContext;
@@ -41,6 +59,7 @@ export interface Frame {
 export interface ModuleContext {
   readonly stmt: (frame: Frame, stmt: Stmt) => void;
   readonly call: (frame: Frame, call: CallExpr) => void;
+  readonly atomic: (frame: Frame, expr: AtomicExpr) => void;
   readonly helpers: readonly HelperCode[];
 }
 

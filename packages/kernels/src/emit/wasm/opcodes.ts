@@ -36,6 +36,8 @@ export const OP = {
   i64Eqz: 0x50,
   i32WrapI64: 0xa7,
   unreachable: 0x00,
+  /** With the index of the memory: address, byte and length are on the stack. */
+  memoryFill: [0xfc, 0x0b, 0x00],
 } as const;
 
 /** Value types. */
@@ -138,9 +140,11 @@ export const REINTERPRET = { i32: 0xbc, i64: 0xbd, f32: 0xbe, f64: 0xbf } as con
 /** Atomic instructions, behind the 0xfe prefix: 32-bit and 64-bit forms. */
 export const ATOMIC = {
   load: [0x10, 0x11],
+  store: [0x17, 0x18],
   add: [0x1e, 0x1f],
   and: [0x2c, 0x2d],
   or: [0x33, 0x34],
   xor: [0x3a, 0x3b],
+  exchange: [0x41, 0x42],
   cmpxchg: [0x48, 0x49],
 } as const;

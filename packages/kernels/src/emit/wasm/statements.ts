@@ -1,5 +1,6 @@
 import type { Expr, If, Loop, Stmt, Store } from '../../ir/nodes.js';
 import { countNodes, isImpure, walkStmts } from '../../ir/walk.js';
+import { emitCallInto } from './calls.js';
 import { valOf } from './code.js';
 import {
   emitAddress,
@@ -60,13 +61,22 @@ export function emitStmt(frame: Frame, stmt: Stmt): void {
       return;
     case 'return':
       for (const value of stmt.values) emitExpr(frame, value);
+      for (const local of [...(frame.results ?? [])].reverse()) code.set(local);
       if (frame.exit === undefined) code.op(OP.return);
       else code.br(frame.exit);
       return;
-    case 'barrier':
     case 'callInto':
+      emitCallInto(
+        frame,
+        stmt.call,
+        stmt.locals.map((local) => localOf(frame, local)),
+      );
+      return;
     case 'items':
-      throw new Error(`no WebAssembly for ${stmt.op}`);
+      frame.around.items(frame, stmt);
+      return;
+    case 'barrier':
+      throw new Error('barriers are gone by now');
     case 'do':
       emitExpr(frame, stmt.value);
       if (stmt.value.type !== null) code.op(OP.drop);

@@ -3,6 +3,7 @@ import type { CpuForm, LocalHome, PrivateCopy, Workspace } from '../../ir/cpu-fo
 import { planOf } from '../../emit/plan.js';
 import type { IrKernel, IrLocal, Stmt } from '../../ir/nodes.js';
 import { walkStmts } from '../../ir/walk.js';
+import { lowerMath } from '../lower-math.js';
 import { uniformityOf } from '../uniformity.js';
 import type { Uniformity } from '../uniformity.js';
 import { boundItems } from './below.js';
@@ -12,7 +13,8 @@ import { keepLocals, mapItems } from './kept-locals.js';
 import { privatised } from './privatise.js';
 
 /** The form that the CPU emitters print, of a checked kernel in canonical form. */
-export function toCpuForm(kernel: IrKernel): CpuForm {
+export function toCpuForm(checked: IrKernel): CpuForm {
+  const kernel = lowerMath(checked);
   const { body, locals, groupLocals } = split(kernel);
   const bounded =
     kernel.workgroup === null ? body : mapItems(body, (items) => [boundItems(kernel, items, groupLocals)]);

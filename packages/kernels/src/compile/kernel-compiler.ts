@@ -1,16 +1,28 @@
 import { argumentLayout } from '@gpu-bridge/abstractions';
-import type { CompiledKernel, KernelCompiler, KernelDefinition, KernelDescriptor } from '@gpu-bridge/abstractions';
+import type {
+  CompileOptions,
+  CompiledKernel,
+  KernelArtifact,
+  KernelCompiler,
+  KernelDefinition,
+  KernelDescriptor,
+  KernelTarget,
+} from '@gpu-bridge/abstractions';
 import { checkKernel } from '../check/check-kernel.js';
+import { emitCpp } from '../emit/c/emit-cpp.js';
+import { emitCuda, emitOpenCl } from '../emit/c/emit-gpu.js';
 import { emitJs } from '../emit/js/emit-js.js';
 import { emitWasm } from '../emit/wasm/emit-wasm.js';
+import type { CpuForm } from '../ir/cpu-form.js';
 import { hashIr } from '../ir/print.js';
-import type { IrKernel } from '../ir/nodes.js';
+import type { IrKernel, MathFunction } from '../ir/nodes.js';
 import { canonicalise } from '../passes/canonical.js';
-import { effectsOf, readsItemIndex, requirementsOf } from '../passes/effects.js';
 import { toCpuForm } from '../passes/cpu-form/to-cpu-form.js';
+import { effectsOf, readsItemIndex, requirementsOf } from '../passes/effects.js';
+import { lowerMath } from '../passes/lower-math.js';
 import { elideBoundsChecks } from '../passes/ranges.js';
 
-/** Compiles definitions to WebAssembly and to reference JavaScript. Holds no state. */
+/** Compiles definitions to the artifacts of targets. Holds no state. */
 export function createKernelCompiler(): KernelCompiler {
   return { compile };
 }
@@ -22,31 +34,54 @@ export function buildIr(definition: KernelDefinition): IrKernel {
   return kernel;
 }
 
-function compile(definition: KernelDefinition): CompiledKernel {
+/** What emitters print: the kernel as it is for devices, and its form for CPUs. */
+interface Sources {
+  readonly kernel: IrKernel;
+  readonly cpu: CpuForm;
+}
+
+/** Functions that devices have exactly. */
+const NATIVE: ReadonlySet<MathFunction> = new Set(['fma']);
+
+const EMITTERS: Readonly<Record<KernelTarget, (sources: Sources) => KernelArtifact>> = {
+  wasm: ({ cpu }) => ({ target: 'wasm', bytes: emitWasm(cpu) }),
+  js: ({ cpu }) => ({ target: 'js', source: emitJs(cpu) }),
+  cpp: ({ cpu }) => emitCpp(cpu),
+  opencl: ({ kernel }) => emitOpenCl(forDevice(kernel)),
+  cuda: ({ kernel }) => emitCuda(forDevice(kernel)),
+};
+
+/** Devices have math functions of their own, but not the bits that strict kernels ask for. */
+function forDevice(kernel: IrKernel): IrKernel {
+  return kernel.fp === 'strict' ? lowerMath(kernel, NATIVE) : kernel;
+}
+
+const DEFAULT_TARGETS: readonly KernelTarget[] = ['wasm', 'js'];
+
+function compile(definition: KernelDefinition, options: CompileOptions = {}): CompiledKernel {
   const kernel = buildIr(definition);
+  const cpu = toCpuForm(kernel);
+  const descriptor = describe(kernel, cpu.workspace.bytes);
+  const artifacts: KernelArtifact[] = [];
+  for (const target of options.targets ?? DEFAULT_TARGETS) artifacts.push(EMITTERS[target]({ kernel, cpu }));
+  return { descriptor, artifacts, refused: [] };
+}
+
+function describe(kernel: IrKernel, workspaceBytes: number): KernelDescriptor {
   const { name, kind, params, fp, bounds, version } = kernel;
-  const form = toCpuForm(kernel);
-  const descriptor: KernelDescriptor = {
+  return {
     id: `${name}@${hashIr(kernel)}`,
     name,
     kind,
     params,
-    layout: argumentLayout(params, form.workspace.bytes),
+    layout: argumentLayout(params, workspaceBytes),
     effects: effectsOf(kernel),
     requires: requirementsOf(kernel),
     workgroup: kernel.workgroup,
-    workspaceBytes: form.workspace.bytes,
+    workspaceBytes,
     readsItemIndex: readsItemIndex(kernel),
     fp,
     bounds,
     irVersion: version,
-  };
-  return {
-    descriptor,
-    artifacts: [
-      { target: 'wasm', bytes: emitWasm(form) },
-      { target: 'js', source: emitJs(form) },
-    ],
-    refused: [],
   };
 }

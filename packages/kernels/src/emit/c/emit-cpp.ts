@@ -1,0 +1,171 @@
+import { SCRATCH_ALIGN_BYTES } from '@gpu-bridge/abstractions';
+import type { KernelArtifact } from '@gpu-bridge/abstractions';
+import type { CpuForm } from '../../ir/cpu-form.js';
+import type { IrKernel } from '../../ir/nodes.js';
+import { CPP, CPP_FLAGS, CPP_HEAD } from './cpp.js';
+import { Driver, slotWord, withoutUnused } from './driver.js';
+import { Effects } from './effects.js';
+import { stemOf } from './emit-gpu.js';
+import { HelperTexts } from './functions.js';
+import { groupFunction, keptName } from './group-function.js';
+import type { GroupFunction } from './group-function.js';
+import { slotDetail, slotName } from './names.js';
+import { literal } from './operators.js';
+import { MOST_VIOLATIONS, preludeFor } from './prelude.js';
+
+const ENTRY_PARAMS = 'uint8_t* memory, uint64_t argumentBlock, uint32_t first, uint32_t count, uint32_t group';
+const ENTRY_ARGS = 'memory, argumentBlock, first, count, group';
+
+/** The kernel as C++ for one executor; texts of several kernels can be compiled as one. */
+export function emitCpp(form: CpuForm): KernelArtifact {
+  const name = stemOf(form.kernel);
+  const functions = cppFunctions(form, name);
+  const source = [
+    ...CPP_HEAD,
+    ...preludeFor(CPP, true, functions),
+    ...functions,
+    `extern "C" int32_t ${name}(${ENTRY_PARAMS}) {`,
+    '  uint64_t violations = 0;',
+    `  ${name}_run(${ENTRY_ARGS}, &violations);`,
+    `  return violations < ${MOST_VIOLATIONS} ? (int32_t)violations : ${MOST_VIOLATIONS};`,
+    '}',
+    '',
+  ].join('\n');
+  return { target: 'cpp', source, entry: name, flags: CPP_FLAGS };
+}
+
+/** Helpers, the body of one id or one group, and `NAME_run`, which runs a range of them one after the other. */
+function cppFunctions(form: CpuForm, name: string): string[] {
+  const { kernel } = form;
+  const effects = new Effects(kernel);
+  const helpers = new HelperTexts(CPP, kernel, name, effects);
+  const privates = [...form.workspace.privates.keys()];
+  const what = [`// ${kernel.name} (${kernel.kind})`];
+  if (kernel.workgroup !== null) {
+    const driver = new Driver(CPP, kernel, privates);
+    const group = groupFunction(driver, form, `${name}_group`, effects, helpers.name);
+    const run = runFunctions(form, driver, name, groupLoop(driver, form, group));
+    return [...what, ...helpers.lines(), ...group.lines, ...run];
+  }
+  const driver = new Driver(CPP, idKernel(kernel), privates);
+  const body = driver.bodyFunction(`${name}_body`, effects, helpers.name);
+  const call = driver.bodyCall(`${name}_body`);
+  const run = runFunctions(form, driver, name, kernel.kind === 'map' ? itemLoop(driver, call) : rowLoop(call));
+  return [...what, ...helpers.lines(), ...body, ...run];
+}
+
+/** Without a workgroup one `items` statement is all there is; its body is that of one id. */
+function idKernel(kernel: IrKernel): IrKernel {
+  const [items, ...rest] = kernel.main.body;
+  if (items?.op !== 'items' || rest.length > 0) throw new Error(`${kernel.name} is not in the form for CPUs`);
+  return { ...kernel, main: { ...kernel.main, body: items.body } };
+}
+
+/** With private copies the range exists twice: where they are used, updates need no atomics. */
+function runFunctions(form: CpuForm, driver: Driver, name: string, loop: readonly string[]): string[] {
+  const { workspace } = form;
+  const params = `${ENTRY_PARAMS}, uint64_t* violations`;
+  const lines = (text: readonly string[]): string[] => withoutUnused(text).map((line) => `  ${line}`);
+  const enter = [...driver.enter('group'), ...workspaceLines(form, driver)];
+  const guarded = ['if (count == 0) return;', ...enter];
+  if (workspace.privates.size === 0)
+    return [`static void ${name}_run(${params}) {`, ...lines([...guarded, ...loop]), '}'];
+  const copies = [...workspace.privates].map(([slot, copy]) => {
+    const [array, real] = [slotName(driver.plan.slots, slot), slotDetail(driver.plan.slots, slot, 'all')];
+    const type = driver.dtype(slot);
+    const identity = literal(CPP, type, copy.identity).text;
+    const length = `block[${slotWord(slot, 1)}]`;
+    return {
+      choose: `${CPP.types[type]}* ${array} = isPrivate ? (${CPP.types[type]}*)(workspace + ${copy.offset}) : ${real};`,
+      clear: `for (uint32_t i = 0; i < ${length}; ++i) ${array}[i] = ${identity};`,
+      merge: [
+        `for (uint32_t i = 0; i < ${length}; ++i) {`,
+        `  if (${array}[i] != ${identity}) gb_atomic_${copy.operator}_${type}(${real} + i, ${array}[i]);`,
+        '}',
+      ],
+      fits: `${length} <= ${copy.elements}u`,
+    };
+  });
+  const indented = (text: readonly string[]): string[] => text.map((line) => `  ${line}`);
+  const range = [
+    ...enter,
+    ...copies.map(({ choose }) => choose),
+    'if (isPrivate) {',
+    ...indented(copies.map(({ clear }) => clear)),
+    '}',
+    ...loop,
+    'if (isPrivate) {',
+    ...indented(copies.flatMap(({ merge }) => merge)),
+    '}',
+  ];
+  return [
+    `[[gnu::always_inline]] static inline void ${name}_range(${params}, const bool isPrivate) {`,
+    ...lines(range),
+    '}',
+    `static void ${name}_run(${params}) {`,
+    '  if (count == 0) return;',
+    '  const uint32_t* block = (const uint32_t*)(memory + argumentBlock);',
+    `  if (${copies.map(({ fits }) => fits).join(' && ')}) ${name}_range(${ENTRY_ARGS}, violations, true);`,
+    `  else ${name}_range(${ENTRY_ARGS}, violations, false);`,
+    '}',
+  ];
+}
+
+/** Where this executor keeps what belongs to a group. */
+function workspaceLines({ kernel, workspace }: CpuForm, driver: Driver): string[] {
+  if (workspace.bytes === 0) return [];
+  const slot = driver.plan.slots.length;
+  const perLine = SCRATCH_ALIGN_BYTES / 4;
+  const region = `group * (uint64_t)((block[${slotWord(slot, 1)}] + ${perLine - 1}u) / ${perLine}u) * ${SCRATCH_ALIGN_BYTES}`;
+  const place = (type: string, name: string, offset: number): string =>
+    `${type}* ${name} = (${type}*)(workspace + ${offset});`;
+  return [
+    `uint8_t* workspace = memory + *(const uint64_t*)(block + ${slotWord(slot, 2)}) + ${region};`,
+    ...kernel.shared.map((array, i) =>
+      place(driver.storage(array.dtype), driver.sharedName(i), workspace.shared[i] ?? 0),
+    ),
+    ...[...workspace.spills].map(([local, offset]) =>
+      place(CPP.types[kernel.main.locals[local]?.type ?? 'u32'], keptName(kernel, local), offset),
+    ),
+  ];
+}
+
+function itemLoop(driver: Driver, call: string): string[] {
+  const { before, after } = driver.aroundItem();
+  return [
+    'for (uint32_t item = first, left = count; left != 0; ++item, --left) {',
+    ...[...before, call, ...after].map((line) => `  ${line}`),
+    '}',
+  ];
+}
+
+/** Row by row, so that the inner loop counts one id and has no division. */
+function rowLoop(call: string): string[] {
+  return [
+    'uint32_t from = first % globalSize_x;',
+    'uint32_t global_y = first / globalSize_x % globalSize_y;',
+    'uint32_t global_z = first / globalSize_x / globalSize_y;',
+    'for (uint32_t left = count; left != 0;) {',
+    '  const uint32_t row = left < globalSize_x - from ? left : globalSize_x - from;',
+    `  for (uint32_t global_x = from; global_x < from + row; ++global_x) ${call}`,
+    '  left -= row;',
+    '  from = 0;',
+    '  if (++global_y == globalSize_y) {',
+    '    global_y = 0;',
+    '    ++global_z;',
+    '  }',
+    '}',
+  ];
+}
+
+function groupLoop(driver: Driver, { kernel }: CpuForm, group: GroupFunction): string[] {
+  const clear = kernel.shared.map(
+    ({ dtype, length }, i) => `std::memset(${driver.sharedName(i)}, 0, ${length} * sizeof(${driver.storage(dtype)}));`,
+  );
+  return [
+    ...driver.groupCounts(),
+    'for (uint32_t groupIndex = first, left = count; left != 0; ++groupIndex, --left) {',
+    ...[...driver.groupIds(), ...clear, group.call].map((line) => `  ${line}`),
+    '}',
+  ];
+}

@@ -59,6 +59,8 @@ export function placeOf(f: FunctionState, node: Pattern | Expression): Place {
       name: array.param,
     };
   }
+  if (node.type === 'ArrayPattern' || node.type === 'ObjectPattern')
+    throw new Finding('unsupported', 'an assignment has one target; write one for each', at);
   const entity = node.type === 'Identifier' || node.type === 'MemberExpression' ? resolve(f, node) : undefined;
   if (entity?.kind === 'local') {
     if (!entity.mutable) throw new Finding('read-only', `'${entity.name}' is a const; declare it with let`, at);
@@ -83,7 +85,11 @@ export function lowerAssignment(f: FunctionState, node: AssignmentExpression): S
   const at = offsetOf(f, node);
   const operator = operatorOfAssignment(node.operator);
   if (operator === null && node.operator !== '=')
-    throw new Finding('unsupported', `\`${node.operator}\` is not part of the kernel language`, at);
+    throw new Finding(
+      'unsupported',
+      `\`${node.operator}\` is not part of the kernel language; write the whole assignment, with k.pow or an if`,
+      at,
+    );
   const place = placeOf(f, node.left);
   const value = typed(f.lower.value(f, node.right), place.type, `the value for ${place.name}`);
   return assign(f, place, operator, value, at);

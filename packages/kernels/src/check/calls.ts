@@ -136,7 +136,7 @@ function castLiteral(value: Lowered & { op: 'poly' }, type: DType, at: number): 
     throw new Finding('untyped-literal', 'write true or false', at);
   }
   try {
-    return value.build(type);
+    return { ...value.build(type), at };
   } catch (e) {
     if (!(e instanceof Finding) || e.rule !== 'bigint-literal') throw e;
     const wide = type === 'i64' || type === 'u64';

@@ -17,7 +17,7 @@ import type { Entity } from './entities.js';
 import { lowerCondition, lowerValue } from './expressions.js';
 import { Scope } from './function-state.js';
 import type { FunctionState, KernelState, Lowering } from './function-state.js';
-import { lowerBlock, lowerEffects, lowerReturn } from './statements.js';
+import { isVoid, lowerBlock, lowerEffects, lowerReturn } from './statements.js';
 
 /**
  * Parses and checks a kernel and the helpers it uses.
@@ -180,6 +180,7 @@ function lowerFunction(f: FunctionState, { fn }: ParsedBody): Stmt[] {
   if (context) bindPattern(f, context, { kind: 'context' });
   if (params) bindPattern(f, params, { kind: 'params' });
   if (fn.body.type === 'BlockStatement') return lowerBlock(f, fn.body.body);
+  if (isVoid(fn.body)) return [];
   return f.returns === undefined ? lowerEffects(f, fn.body) : lowerReturn(f, fn.body, fn.body.start - f.shift);
 }
 

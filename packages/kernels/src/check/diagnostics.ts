@@ -2,29 +2,31 @@ import type { KernelDiagnostic } from '@gpu-bridge/abstractions';
 import type { Locate } from '../parse/locate.js';
 
 /** Rules of the checker; docs/KERNELS.md explains each. */
-export type Rule =
-  | 'syntax'
-  | 'unsupported'
-  | 'free-name'
-  | 'type-mismatch'
-  | 'untyped-literal'
-  | 'literal-range'
-  | 'bigint-literal'
-  | 'operator-type'
-  | 'condition-type'
-  | 'index-type'
-  | 'read-only'
-  | 'unknown-member'
-  | 'not-a-value'
-  | 'arguments'
-  | 'label'
-  | 'initialiser'
-  | 'recursion'
-  | 'missing-return'
-  | 'duplicate-name'
-  | 'workgroup'
-  | 'barrier'
-  | 'barrier-divergence';
+export const RULES = [
+  'syntax',
+  'unsupported',
+  'free-name',
+  'type-mismatch',
+  'untyped-literal',
+  'literal-range',
+  'bigint-literal',
+  'operator-type',
+  'condition-type',
+  'index-type',
+  'read-only',
+  'unknown-member',
+  'not-a-value',
+  'arguments',
+  'label',
+  'initialiser',
+  'recursion',
+  'missing-return',
+  'duplicate-name',
+  'workgroup',
+  'barrier',
+  'barrier-divergence',
+] as const;
+export type Rule = (typeof RULES)[number];
 
 /** Thrown to give up on one statement; `report` turns it into a diagnostic. */
 export class Finding extends Error {

@@ -19,7 +19,11 @@ export function lowerValue(f: FunctionState, node: Operand): Lowered {
     case 'Literal':
       if (typeof node.value === 'boolean') return boolLiteral(node.value, at);
       if (typeof node.value === 'number' || typeof node.value === 'bigint') return polyLiteral(node.value, at);
-      throw new Finding('unsupported', 'only numbers, bigints and booleans are values', at);
+      throw new Finding(
+        'unsupported',
+        'strings, regular expressions and null are not values here; use numbers or booleans',
+        at,
+      );
     case 'Identifier':
       if (node.name === 'NaN' || node.name === 'Infinity') return polyLiteral(node.name === 'NaN' ? NaN : Infinity, at);
       return entityValue(f, node, at);
@@ -85,23 +89,42 @@ export function lowerValue(f: FunctionState, node: Operand): Lowered {
     case 'UpdateExpression':
       return lowerUpdateValue(f, node, at);
     default:
-      throw new Finding('unsupported', `${WORDS[node.type] ?? node.type} is not part of the kernel language`, at);
+      throw new Finding('unsupported', WORDS[node.type] ?? `${node.type} is not part of the kernel language`, at);
   }
 }
 
 const WORDS: Readonly<Record<string, string>> = {
-  ArrowFunctionExpression: 'a nested function (use a helper)',
-  FunctionExpression: 'a nested function (use a helper)',
-  ArrayExpression: 'an array literal (use scratch memory)',
-  ObjectExpression: 'an object literal (only arguments of push and helpers are)',
-  TemplateLiteral: 'a string',
-  NewExpression: '`new`',
-  AwaitExpression: '`await`',
-  YieldExpression: '`yield`',
-  ThisExpression: '`this`',
-  ClassExpression: 'a class',
-  ChainExpression: 'optional chaining',
+  ArrowFunctionExpression: 'a nested function is not part of the kernel language; make it a helper',
+  FunctionExpression: 'a nested function is not part of the kernel language; make it a helper',
+  ArrayExpression: 'nothing is allocated in a kernel; use scratch or shared memory instead of an array literal',
+  ObjectExpression:
+    'nothing is allocated in a kernel; objects only stand as arguments of push and helpers and as results',
+  TemplateLiteral: 'strings are not part of the kernel language; use numbers',
+  TaggedTemplateExpression: 'strings are not part of the kernel language; use numbers',
+  NewExpression: 'nothing is allocated in a kernel; use scratch or shared memory instead of `new`',
+  YieldExpression: '`yield` is not part of the kernel language; write to an output',
+  ThisExpression: '`this` is not part of the kernel language; use the context and the parameters',
+  ClassExpression: 'a class is not part of the kernel language; use locals and helpers',
+  ChainExpression: 'optional chaining is not part of the kernel language; write a plain member',
+  ImportExpression: '`import` is not part of the kernel language; use helpers',
+  MetaProperty: '`import.meta` is not part of the kernel language; use constants',
 };
+
+const OPERATORS: Readonly<Record<string, string>> = {
+  '**': 'write k.pow(x, y), or a product',
+  '+': 'write k.f64(x) or another cast',
+  in: 'nothing has keys here',
+  instanceof: 'types are known when the kernel is compiled',
+  typeof: 'types are known when the kernel is compiled',
+  delete: 'nothing can be deleted here',
+  void: 'write the expression as a statement',
+};
+
+/** The finding for an operator of JavaScript that the language leaves out. */
+function unknownOperator(operator: string, at: number): Finding {
+  const fix = OPERATORS[operator];
+  return new Finding('unsupported', `\`${operator}\` is not part of the kernel language${fix ? `; ${fix}` : ''}`, at);
+}
 
 function entityValue(f: FunctionState, node: Operand, at: number): Lowered {
   const entity = resolve(f, node);
@@ -150,13 +173,7 @@ function lowerUnary(f: FunctionState, node: UnaryExpression, at: number): Lowere
     if (operand.op === 'poly' && operand.constant !== undefined) return polyLiteral(~operand.constant, at);
     return combine([operand], at, ([value]) => unary('bitnot', value, 'float or bool', at));
   }
-  throw new Finding(
-    'unsupported',
-    operator === '+'
-      ? 'unary + is not part of the language; write k.f64(…)'
-      : `\`${operator}\` is not part of the kernel language`,
-    at,
-  );
+  throw unknownOperator(operator, at);
 }
 
 function unary(
@@ -174,22 +191,21 @@ function unary(
 }
 
 function lowerBinary(f: FunctionState, node: BinaryExpression, at: number): Lowered {
+  const compare = COMPARE[node.operator];
+  const operator = ARITHMETIC[node.operator];
+  if (compare === undefined && operator === undefined) throw unknownOperator(node.operator, at);
   const left = lowerValue(f, node.left);
   const right = lowerValue(f, node.right);
-  const compare = COMPARE[node.operator];
   if (compare !== undefined) {
     const [a, b] = unify(left, right, undefined, at);
     if (a.type === 'bool' && compare !== 'eq' && compare !== 'ne')
       throw new Finding('operator-type', 'bool has no order; use === or !==', at);
     return { op: 'binary', type: 'bool', operator: compare, left: a, right: b, at };
   }
-  const operator = ARITHMETIC[node.operator];
-  if (operator === undefined)
-    throw new Finding('unsupported', `\`${node.operator}\` is not part of the kernel language`, at);
   const constant = polyArithmetic(node.operator, left, right, at);
   if (constant !== undefined) return constant;
   return combine([left, right], at, ([a, b]) => {
-    if (!a || !b) throw new Error('two operands');
+    if (!a || !b || operator === undefined) throw new Error('two operands');
     return arithmetic(operator, a, b, at);
   });
 }

@@ -33,14 +33,27 @@ export function resolve(f: FunctionState, node: Operand): Entity | undefined {
   if (node.type === 'Identifier') {
     if (node.name === 'undefined') return undefined;
     const entity = f.scope.find(node.name);
-    if (entity === undefined) {
-      const remedy =
-        'pass a value through `constants` and read k.constants.NAME, pass a function through `uses`, or declare it in the body';
-      throw new Finding('free-name', `'${node.name}' is not declared in the body; ${remedy}`, offsetOf(f, node));
-    }
+    if (entity === undefined) throw freeName(node.name, offsetOf(f, node));
     return entity;
   }
   return node.type === 'MemberExpression' ? resolveMember(f, node) : undefined;
+}
+
+/** What globals of JavaScript are called in a kernel. */
+const GLOBALS: Readonly<Record<string, string>> = {
+  Math: 'its functions are members of the context, for example k.sqrt(x), k.min(a, b) or k.pow(x, y)',
+  Number: 'write k.f64(x) or another cast',
+  BigInt: 'write k.i64(x) or k.u64(x)',
+  Boolean: 'write k.bool(x) or a comparison',
+  parseInt: 'write k.i32(x) or another cast',
+  Atomics: 'write k.atomicAdd(array, index, x) and the like, on atomic parameters',
+};
+
+function freeName(name: string, at: number): Finding {
+  const remedy = Object.hasOwn(GLOBALS, name)
+    ? GLOBALS[name]
+    : 'pass a value through `constants` and read k.constants.NAME, pass a function through `uses`, or declare it in the body';
+  return new Finding('free-name', `'${name}' is not declared in the body; ${remedy}`, at);
 }
 
 function resolveMember(f: FunctionState, node: MemberExpression): Entity {
@@ -226,6 +239,7 @@ export function valueOf(entity: Entity, at: number): Lowered {
 }
 
 function remedyFor(entity: Entity): string {
+  if (entity.kind === 'atomics') return 'read an element with k.atomicLoad(…)';
   if (entity.kind === 'array' || entity.kind === 'columns') return 'index it';
   if (entity.kind === 'record' || entity.kind === 'results') return 'name one of its fields';
   if (

@@ -81,20 +81,20 @@ function lowerStatement(f: FunctionState, node: Statement): Stmt[] {
         at,
       );
     default:
-      throw new Finding('unsupported', `${WORDS[node.type] ?? node.type} is not part of the kernel language`, at);
+      throw new Finding('unsupported', WORDS[node.type] ?? `${node.type} is not part of the kernel language`, at);
   }
 }
 
 const WORDS: Readonly<Record<string, string>> = {
-  SwitchStatement: '`switch` (use if and else)',
-  ForInStatement: '`for … in` (use an index)',
-  ForOfStatement: '`for … of` (use an index)',
-  TryStatement: '`try`',
-  ThrowStatement: '`throw`',
-  FunctionDeclaration: 'a nested function (use a helper)',
-  ClassDeclaration: 'a class',
-  WithStatement: '`with`',
-  DebuggerStatement: '`debugger`',
+  SwitchStatement: '`switch` is not part of the kernel language; use if and else',
+  ForInStatement: '`for … in` is not part of the kernel language; count an index up to length',
+  ForOfStatement: '`for … of` is not part of the kernel language; count an index up to length',
+  TryStatement: 'nothing throws in a kernel; drop the `try`',
+  ThrowStatement: 'a kernel cannot throw; write an output that tells the host, and return',
+  FunctionDeclaration: 'a nested function is not part of the kernel language; make it a helper',
+  ClassDeclaration: 'a class is not part of the kernel language; use locals and helpers',
+  WithStatement: '`with` is not part of the kernel language; name the parameter',
+  DebuggerStatement: 'a kernel does not run in a debugger; drop the statement',
 };
 
 function known<T>(value: T | undefined): T {
@@ -185,7 +185,7 @@ function effectsBefore(f: FunctionState, node: Expression): { readonly before: S
   return { before, value: last };
 }
 
-function isVoid(node: Expression): boolean {
+export function isVoid(node: Expression): boolean {
   return (
     (node.type === 'UnaryExpression' && node.operator === 'void' && node.argument.type === 'Literal') ||
     (node.type === 'Identifier' && node.name === 'undefined')

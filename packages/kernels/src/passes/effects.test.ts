@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { RULES } from '../check/diagnostics.js';
 import { createKernelCompiler, f32, input, mapKernel, output, u32 } from '../index.js';
 import type { KernelDescriptor } from '../index.js';
 import { mapFromText } from '../testing/kernel-from-text.js';
@@ -43,12 +44,7 @@ describe('a descriptor', () => {
 
 describe('docs/KERNELS.md', () => {
   it('lists every rule of the checker', () => {
-    const source = readFileSync(new URL('../check/diagnostics.ts', import.meta.url), 'utf8');
-    const rules = [...(source.split('export type Rule =')[1]?.split(';')[0] ?? '').matchAll(/'([a-z-]+)'/g)].map(
-      (m) => m[1],
-    );
     const docs = readFileSync(new URL('../../../../docs/KERNELS.md', import.meta.url), 'utf8');
-    expect(rules.length).toBeGreaterThan(15);
-    expect(rules.filter((rule) => !docs.includes(`| \`${rule}\` |`))).toEqual([]);
+    expect(RULES.filter((rule) => !docs.includes(`| \`${rule}\` |`))).toEqual([]);
   });
 });

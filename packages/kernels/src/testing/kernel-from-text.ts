@@ -1,12 +1,16 @@
 import type {
   GridOptions,
+  HelperArgs,
+  HelperDefinition,
+  HelperResult,
   HelperUses,
   KernelConstants,
   KernelDefinition,
   KernelParams,
   KernelShared,
 } from '@gpu-bridge/abstractions';
-import { gridKernel, mapKernel } from '../index.js';
+import type { HelperOptions } from '../authoring/define-helper.js';
+import { gridKernel, helper, mapKernel } from '../index.js';
 
 export interface TextKernel {
   readonly params: KernelParams;
@@ -22,6 +26,15 @@ export function functionOf(text: string): () => void {
   // eslint-disable-next-line @typescript-eslint/no-implied-eval -- makes the function object, whose text is compiled
   const make = new Function(`return (${text});`) as () => () => void;
   return make();
+}
+
+/** A helper from the text of its body. */
+export function helperFromText<const A extends HelperArgs, const R extends HelperResult = undefined>(
+  name: string,
+  options: HelperOptions<A, R, HelperUses, KernelConstants>,
+  text: string,
+): HelperDefinition<A, R> {
+  return helper(name, options, functionOf(text) as never);
 }
 
 /** A map kernel from the text of its body. */

@@ -207,23 +207,14 @@ class Fission {
       const negated: Expr = { op: 'unary', type: 'bool', operator: 'not', value: holds, at };
       test.ofGroup({ op: 'if', condition: negated, then: [{ op: 'break', at }], else: [], at });
     }
+    const isFirst = stmt.test === 'before';
     const update = this.block(stmt.update, place);
-    const isAgain: Expr = { op: 'local', type: 'bool', local: again, at };
-    const before = stmt.test === 'before' ? [] : test.out;
-    run.ofGroup(setTo(again, false, at));
-    run.ofGroup({
-      op: 'loop',
-      test: 'before',
-      condition: null,
-      body: [
-        { op: 'if', condition: isAgain, then: [...update, ...before], else: [], at },
-        setTo(again, true, at),
-        ...(stmt.test === 'before' ? test.out : []),
-        ...this.block(stmt.body, place),
-      ],
-      update: [],
-      at,
-    });
+    const later = [...update, ...(isFirst ? [] : test.out)];
+    const notFirst: Expr = { op: 'local', type: 'bool', local: again, at };
+    const start: Stmt[] = [{ op: 'if', condition: notFirst, then: later, else: [], at }, setTo(again, true, at)];
+    if (later.length > 0) run.ofGroup(setTo(again, false, at));
+    const body = [...(later.length > 0 ? start : []), ...(isFirst ? test.out : []), ...this.block(stmt.body, place)];
+    run.ofGroup({ op: 'loop', test: 'before', condition: null, body, update: [], at });
   }
 
   private isPureSet(stmt: Stmt): boolean {

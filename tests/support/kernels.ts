@@ -1,4 +1,17 @@
-import { atomic, f32, gridKernel, input, mapKernel, output, ragged, struct, u32, uniform } from '@gpu-bridge/kernels';
+import {
+  atomic,
+  f32,
+  gridKernel,
+  input,
+  mapKernel,
+  output,
+  ragged,
+  shared,
+  sharedAtomic,
+  struct,
+  u32,
+  uniform,
+} from '@gpu-bridge/kernels';
 
 /** z = a·x + y. */
 export const axpy = mapKernel(
@@ -45,3 +58,50 @@ export const unfold = mapKernel(
 export const histogram = gridKernel('histogram', { params: { x: input(u32), bins: atomic(u32) } }, (k, { x, bins }) => {
   k.atomicAdd(bins, x[k.global.x]! % bins.length, 1);
 });
+
+/** Sum of each group of 64 values, as a tree in shared memory. */
+export const groupSum = gridKernel(
+  'group-sum',
+  {
+    params: { x: input(u32), out: output(u32) },
+    workgroup: 64,
+    shared: { tile: shared(u32, 64) },
+    grid: 'full-groups',
+  },
+  (k, { x, out, tile }) => {
+    const l = k.local.x;
+    tile[l] = k.inRange ? x[k.global.x]! : 0;
+    k.barrier();
+    for (let s = k.u32(32); s > 0; s >>= 1) {
+      if (l < s) tile[l] = tile[l]! + tile[l + s]!;
+      k.barrier();
+    }
+    if (l === 0) out[k.group.x] = tile[0]!;
+  },
+);
+
+/** Transposes a matrix of `k.globalSize` by tiles of 8 x 8 and counts values modulo 16, first within each tile. */
+export const transpose = gridKernel(
+  'transpose',
+  {
+    params: { x: input(u32), out: output(u32), bins: atomic(u32) },
+    workgroup: [8, 8],
+    shared: { tile: shared(u32, 64), counts: sharedAtomic(u32, 16) },
+    grid: 'full-groups',
+  },
+  (k, { x, out, bins, tile, counts }) => {
+    const width = k.globalSize.x;
+    const height = k.globalSize.y;
+    const l = k.local.y * 8 + k.local.x;
+    if (k.inRange) {
+      const value = x[k.global.y * width + k.global.x]!;
+      tile[l] = value;
+      k.atomicAdd(counts, value % 16, 1);
+    }
+    k.barrier();
+    const column = k.group.x * 8 + k.local.y;
+    const row = k.group.y * 8 + k.local.x;
+    if (column < width && row < height) out[column * height + row] = tile[k.local.x * 8 + k.local.y]!;
+    if (l < 16) k.atomicAdd(bins, l, k.atomicLoad(counts, l));
+  },
+);

@@ -73,7 +73,7 @@ export const groupSum = gridKernel(
     tile[l] = k.inRange ? x[k.global.x]! : 0;
     k.barrier();
     for (let s = k.u32(32); s > 0; s >>= 1) {
-      if (l < s) tile[l] = tile[l]! + tile[l + s]!;
+      if (l < s) tile[l] = tile[l] + tile[l + s]!;
       k.barrier();
     }
     if (l === 0) out[k.group.x] = tile[0]!;

@@ -23,6 +23,21 @@ export default defineConfig({
       { test: { ...withoutSuffixes, name: 'integration', include: ['tests/**/*.test.ts'] } },
       { test: { ...shared, name: 'simulation', include: ['tests/**/*.sim.test.ts'] } },
       {
+        // The types of kernels must serve authors with and without noUncheckedIndexedAccess.
+        test: {
+          name: 'types-strict',
+          include: [],
+          exclude,
+          typecheck: {
+            enabled: true,
+            only: true,
+            include: ['packages/kernels/**/*.test-d.ts'],
+            exclude,
+            tsconfig: './tsconfig.strict.json',
+          },
+        },
+      },
+      {
         test: {
           name: 'types',
           include: [],

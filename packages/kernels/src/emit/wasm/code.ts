@@ -2,10 +2,10 @@ import { sizeOf } from '@gpu-bridge/abstractions';
 import type { DType } from '@gpu-bridge/abstractions';
 import { ByteWriter } from './bytes.js';
 import { OP, VAL } from './opcodes.js';
-import type { Val } from './opcodes.js';
+import type { ScalarVal, Val } from './opcodes.js';
 
 /** The type a value of a dtype has on the stack and in locals. */
-export function valOf(dtype: DType): Val {
+export function valOf(dtype: DType): ScalarVal {
   if (dtype === 'f32' || dtype === 'f64') return dtype;
   return sizeOf(dtype) === 8 ? 'i64' : 'i32';
 }
@@ -83,6 +83,23 @@ export class Code {
 
   atomic(op: number, dtype: DType): this {
     this.out.u8(0xfe, op, sizeOf(dtype) === 8 ? 3 : 2).u32(0);
+    return this;
+  }
+
+  /** A vector instruction, with a lane number where it takes one. */
+  simd(op: number, lane?: number): this {
+    this.out.u8(0xfd).u32(op);
+    return lane === undefined ? this : this.op(lane);
+  }
+
+  /** A vector instruction on memory: four elements of 32 bits, or one lane. */
+  simdAccess(op: number, offset = 0, lane?: number): this {
+    this.out.u8(0xfd).u32(op).u8(2).u32(offset);
+    return lane === undefined ? this : this.op(lane);
+  }
+
+  v128(bytes: readonly number[]): this {
+    this.out.u8(0xfd).u32(0x0c).append(bytes);
     return this;
   }
 

@@ -41,8 +41,9 @@ export const OP = {
 } as const;
 
 /** Value types. */
-export const VAL = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c } as const;
+export const VAL = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b } as const;
 export type Val = keyof typeof VAL;
+export type ScalarVal = Exclude<Val, 'v128'>;
 
 /** Integer instructions by base opcode of the type: `i32 + n`. */
 export const COMPARE = {

@@ -1,0 +1,114 @@
+import type { DType } from '@gpu-bridge/abstractions';
+import type { LengthRef } from '../../../ir/nodes.js';
+import type { VectorBody } from '../../../passes/vectorize/vector-form.js';
+import { valOf } from '../code.js';
+import type { Frame, Ready } from '../frame.js';
+import { emitReady } from '../expressions.js';
+import { ARITHMETIC, COMPARE, OP } from '../opcodes.js';
+import { SIMD } from './simd-opcodes.js';
+
+/** Lanes of a v128 with elements of 32 bits. */
+export const LANES = 4;
+
+/** A type whose values fit a lane. */
+export type LaneType = Exclude<DType, 'f64' | 'i64' | 'u64'>;
+
+export function laneType(type: DType): LaneType {
+  if (type === 'f64' || type === 'i64' || type === 'u64') throw new Error(`lanes hold no ${type}`);
+  return type;
+}
+
+/** A body in the vector form in the course of being printed. Ids and items in `frame.around` are those of lane 0. */
+export interface VectorFrame {
+  readonly frame: Frame;
+  /** WebAssembly locals of the form's variables. */
+  readonly vars: readonly number[];
+  /** One more than the last index at which four neighbours lie inside, by length. */
+  readonly quads: ReadonlyMap<string, Ready>;
+  /** Labels of blocks, by the form's labels. */
+  readonly labels: Map<number, number>;
+}
+
+/** Emits what is computed once before the loop over the ids. */
+export function enterVector(frame: Frame, { vars, body }: VectorBody): VectorFrame {
+  const { code } = frame;
+  const quads = new Map<string, Ready>();
+  for (const length of unitLengths(body)) {
+    const key = keyOf(length);
+    if (quads.has(key)) continue;
+    const ready = frame.around.length(length);
+    if ('value' in ready) {
+      quads.set(key, { value: Math.max(0, ready.value - (LANES - 1)) });
+      continue;
+    }
+    const local = code.local('i32');
+    code
+      .get(ready.local)
+      .i32(LANES - 1)
+      .op(ARITHMETIC.u32.sub)
+      .i32(0);
+    emitReady(code, ready);
+    code
+      .i32(LANES - 1)
+      .op(COMPARE.u32.gt, OP.select)
+      .set(local);
+    quads.set(key, { local });
+  }
+  return {
+    frame,
+    vars: vars.map(({ type, varying }) => code.local(varying ? 'v128' : valOf(type))),
+    quads,
+    labels: new Map(),
+  };
+}
+
+/** Lengths of the arrays that are accessed at neighbouring indexes. */
+function unitLengths(body: VectorBody['body']): LengthRef[] {
+  return body.flatMap((s) => {
+    if ((s.op === 'load' || s.op === 'store') && s.access === 'unit') return [s.array.length];
+    if (s.op === 'if') return [...unitLengths(s.then), ...unitLengths(s.else)];
+    return s.op === 'loop' || s.op === 'block' ? unitLengths(s.body) : [];
+  });
+}
+
+export function keyOf(length: LengthRef): string {
+  return JSON.stringify(length);
+}
+
+export function varOf(frame: VectorFrame, id: number): number {
+  const local = frame.vars[id];
+  if (local === undefined) throw new Error(`no variable ${id}`);
+  return local;
+}
+
+/** Lets code use a vector on the stack several times. */
+export function toLocal(frame: VectorFrame): number {
+  const local = frame.frame.code.local('v128');
+  frame.frame.code.set(local);
+  return local;
+}
+
+export function extract(frame: VectorFrame, vector: number, type: LaneType, lane: number): void {
+  frame.frame.code.get(vector).simd(type === 'f32' ? SIMD.f32x4ExtractLane : SIMD.i32x4ExtractLane, lane);
+}
+
+/** Builds a vector from four scalars of the type. */
+export function perLane(frame: VectorFrame, type: LaneType, emitLane: (lane: number) => void): void {
+  const { code } = frame.frame;
+  for (let lane = 0; lane < LANES; lane++) {
+    emitLane(lane);
+    if (lane === 0) code.simd(type === 'f32' ? SIMD.f32x4Splat : SIMD.i32x4Splat);
+    else code.simd(type === 'f32' ? SIMD.f32x4ReplaceLane : SIMD.i32x4ReplaceLane, lane);
+  }
+}
+
+/** Four equal lanes, or the numbers of the lanes, as bytes. */
+export function bytesOf(type: LaneType, values: readonly (number | boolean)[]): number[] {
+  const view = new DataView(new ArrayBuffer(16));
+  values.forEach((value, lane) => {
+    if (type === 'f32') view.setFloat32(4 * lane, Number(value), true);
+    else if (type === 'bool') view.setInt32(4 * lane, value === true ? -1 : 0, true);
+    else view.setInt32(4 * lane, Number(value) | 0, true);
+  });
+  return [...new Uint8Array(view.buffer)];
+}

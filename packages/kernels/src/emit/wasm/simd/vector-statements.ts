@@ -1,0 +1,84 @@
+import type { VStmt, VectorBody } from '../../../passes/vectorize/vector-form.js';
+import { localOf } from '../expressions.js';
+import { OP } from '../opcodes.js';
+import { emitItemLoad, emitItemStore, emitVectorLoad, emitVectorStore } from './vector-accesses.js';
+import { emitVectorAtomic } from './vector-atomics.js';
+import { laneType, varOf } from './vector-frame.js';
+import type { VectorFrame } from './vector-frame.js';
+import { emitValue } from './vector-values.js';
+
+/** Emits the vector form for the ids from the current one on. */
+export function emitVector(frame: VectorFrame, { vars, body }: VectorBody): void {
+  emitBlock(frame, vars, body);
+}
+
+function emitBlock(frame: VectorFrame, vars: VectorBody['vars'], stmts: readonly VStmt[]): void {
+  for (const stmt of stmts) emitStmt(frame, vars, stmt);
+}
+
+function emitStmt(frame: VectorFrame, vars: VectorBody['vars'], stmt: VStmt): void {
+  const { code } = frame.frame;
+  switch (stmt.op) {
+    case 'set':
+      emitValue(frame, stmt.value);
+      code.set(varOf(frame, stmt.id));
+      return;
+    case 'setGroup':
+      emitValue(frame, stmt.value);
+      code.set(localOf(frame.frame, stmt.local));
+      return;
+    case 'load':
+      emitVectorLoad(frame, stmt);
+      return;
+    case 'store':
+      emitVectorStore(frame, stmt);
+      return;
+    case 'loadItem':
+      emitItemLoad(frame, stmt, laneType(vars[stmt.id]?.type ?? 'u32'));
+      return;
+    case 'storeItem':
+      emitItemStore(frame, stmt);
+      return;
+    case 'loadSpill':
+    case 'storeSpill':
+      throw new Error('no spills');
+    case 'atomic':
+      emitVectorAtomic(frame, stmt);
+      return;
+    case 'if':
+      emitValue(frame, stmt.condition);
+      code.open(OP.if);
+      emitBlock(frame, vars, stmt.then);
+      if (stmt.else.length > 0) {
+        code.else();
+        emitBlock(frame, vars, stmt.else);
+      }
+      code.end();
+      return;
+    case 'loop': {
+      const again = code.open(OP.loop);
+      emitBlock(frame, vars, stmt.body);
+      code.br(again).end();
+      return;
+    }
+    case 'block':
+      frame.labels.set(stmt.label, code.open(OP.block));
+      emitBlock(frame, vars, stmt.body);
+      code.end();
+      return;
+    case 'leave':
+      emitLeave(frame, stmt);
+  }
+}
+
+function emitLeave(frame: VectorFrame, { label, when }: VStmt & { op: 'leave' }): void {
+  const { code } = frame.frame;
+  const target = frame.labels.get(label);
+  if (target === undefined) throw new Error(`no block ${label}`);
+  if (when === null) {
+    code.br(target);
+    return;
+  }
+  emitValue(frame, when);
+  code.brIf(target);
+}

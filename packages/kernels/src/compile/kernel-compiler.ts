@@ -13,6 +13,7 @@ import { emitCpp } from '../emit/c/emit-cpp.js';
 import { emitCuda, emitOpenCl } from '../emit/c/emit-gpu.js';
 import { emitJs } from '../emit/js/emit-js.js';
 import { emitWasm } from '../emit/wasm/emit-wasm.js';
+import { simdFormOf } from '../emit/wasm/simd/simd-form.js';
 import type { CpuForm } from '../ir/cpu-form.js';
 import { hashIr } from '../ir/print.js';
 import type { IrKernel, MathFunction } from '../ir/nodes.js';
@@ -38,13 +39,15 @@ export function buildIr(definition: KernelDefinition): IrKernel {
 interface Sources {
   readonly kernel: IrKernel;
   readonly cpu: CpuForm;
+  readonly simd: NonNullable<CompileOptions['simd']>;
 }
+type Refusal = CompiledKernel['refused'][number];
 
 /** Functions that devices have exactly. */
 const NATIVE: ReadonlySet<MathFunction> = new Set(['fma']);
 
-const EMITTERS: Readonly<Record<KernelTarget, (sources: Sources) => KernelArtifact>> = {
-  wasm: ({ cpu }) => ({ target: 'wasm', bytes: emitWasm(cpu) }),
+const EMITTERS: Readonly<Record<KernelTarget, (sources: Sources) => KernelArtifact | Refusal>> = {
+  wasm: wasmOf,
   js: ({ cpu }) => ({ target: 'js', source: emitJs(cpu) }),
   cpp: ({ cpu }) => emitCpp(cpu),
   opencl: ({ kernel }) => emitOpenCl(forDevice(kernel)),
@@ -63,8 +66,13 @@ function compile(definition: KernelDefinition, options: CompileOptions = {}): Co
   const cpu = toCpuForm(kernel);
   const descriptor = describe(kernel, cpu.workspace.bytes);
   const artifacts: KernelArtifact[] = [];
-  for (const target of options.targets ?? DEFAULT_TARGETS) artifacts.push(EMITTERS[target]({ kernel, cpu }));
-  return { descriptor, artifacts, refused: [] };
+  const refused: Refusal[] = [];
+  for (const target of options.targets ?? DEFAULT_TARGETS) {
+    const made = EMITTERS[target]({ kernel, cpu, simd: options.simd ?? 'auto' });
+    if ('reason' in made) refused.push(made);
+    else artifacts.push(made);
+  }
+  return { descriptor, artifacts, refused };
 }
 
 function describe(kernel: IrKernel, workspaceBytes: number): KernelDescriptor {
@@ -84,4 +92,13 @@ function describe(kernel: IrKernel, workspaceBytes: number): KernelDescriptor {
     bounds,
     irVersion: version,
   };
+}
+
+function wasmOf({ cpu, simd }: Sources): KernelArtifact | Refusal {
+  const target = 'wasm';
+  if (simd === 'never') return { target, bytes: emitWasm(cpu) };
+  const form = simdFormOf(cpu);
+  if ('refused' in form && simd === 'always') return { target, reason: `no SIMD form: ${form.refused}` };
+  const isTaken = 'vectors' in form && (form.isWorthwhile || simd === 'always');
+  return { target, bytes: isTaken ? emitWasm(cpu, form.vectors) : emitWasm(cpu) };
 }

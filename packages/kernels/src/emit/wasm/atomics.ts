@@ -35,15 +35,27 @@ export function emitAtomic(frame: Frame, expr: AtomicExpr): void {
     emitInside(code, index, place.length);
     code.open(OP.if, valOf(type));
   }
-  const own = ownedBy(frame, expr.array);
-  emitAddress(code, own ?? place.address, index, type);
-  if (own === null) emitAtomicAt(code, expr, value, expected);
-  else emitAlone(code, expr, value, expected);
+  emitAtomicIn(frame, expr, index, value, expected);
   if (expr.check) {
     code.else();
     emitViolation(code);
     code.constant(type, isWide(type) ? 0n : 0).end();
   }
+}
+
+/** The same for an element that is inside, with its operands in locals (-1: none). */
+export function emitAtomicIn(
+  frame: Frame,
+  operation: Operation & Pick<AtomicExpr, 'array'>,
+  index: number,
+  value: number,
+  expected: number,
+): void {
+  const { code } = frame;
+  const own = ownedBy(frame, operation.array);
+  emitAddress(code, own ?? frame.around.place(operation.array).address, index, operation.type);
+  if (own === null) emitAtomicAt(code, operation, value, expected);
+  else emitAlone(code, operation, value, expected);
 }
 
 /** Where the array lies if nobody else can reach it while this code runs; null if others can. */

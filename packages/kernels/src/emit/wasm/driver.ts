@@ -1,7 +1,10 @@
 import type { Stmt } from '../../ir/nodes.js';
 import type { Code } from './code.js';
-import type { Frame, Surroundings } from './frame.js';
+import { emitReady } from './expressions.js';
+import type { Frame, Ready, Surroundings } from './frame.js';
 import { ARITHMETIC, COMPARE, OP } from './opcodes.js';
+import { LANES } from './simd/vector-items.js';
+import type { EmitVector } from './simd/vector-items.js';
 import { RUN } from './slots.js';
 import { emitStmts } from './statements.js';
 
@@ -14,16 +17,42 @@ export interface Driver {
   run(frame: Frame, body: readonly Stmt[]): void;
 }
 
-/** Runs what `each` emits with `current` going through the range of `run`. */
-export function emitRange(code: Code, current: number, each: () => void): void {
+/** Runs what `each` emits with `current` going through the range of `run`; a vector form as in `emitUpTo`. */
+export function emitRange(code: Code, current: number, each: () => void, vector: EmitVector | null = null): void {
   const end = code.local('i32');
   code.get(RUN.first).tee(current).get(RUN.count).op(ARITHMETIC.u32.add).set(end);
+  if (vector !== null) {
+    emitUpTo(code, current, { local: end }, each, vector);
+    return;
+  }
   const done = code.open(OP.block);
   code.get(RUN.count).op(OP.i32Eqz).brIf(done);
   const again = code.open(OP.loop);
   each();
   code.get(current).i32(1).op(ARITHMETIC.u32.add).tee(current).get(end).op(COMPARE.u32.ne).brIf(again);
   code.end().end();
+}
+
+/**
+ * Runs what `each` emits with `current` going on to `end`. Where there is a vector form, it takes as many ids as fill
+ * vectors, and `each` the rest.
+ */
+export function emitUpTo(code: Code, current: number, end: Ready, each: () => void, vector: EmitVector | null): void {
+  const step = (count: number, emit: () => void): void => {
+    const isEnough = (): void => {
+      emitReady(code, end);
+      code.get(current).op(ARITHMETIC.u32.sub).i32(count).op(COMPARE.u32.ge);
+    };
+    isEnough();
+    code.open(OP.if);
+    const again = code.open(OP.loop);
+    emit();
+    code.get(current).i32(count).op(ARITHMETIC.u32.add).set(current);
+    isEnough();
+    code.brIf(again).end().end();
+  };
+  if (vector !== null) step(LANES, vector);
+  step(1, each);
 }
 
 /** The body of one id or item; a return leaves it. */

@@ -1,4 +1,6 @@
 import type { CpuForm } from '../../ir/cpu-form.js';
+import type { Items } from '../../ir/nodes.js';
+import type { VectorBody } from '../../passes/vectorize/vector-form.js';
 import { planOf } from '../plan.js';
 import type { KernelPlan } from '../plan.js';
 import { emitAtomic } from './atomics.js';
@@ -17,11 +19,15 @@ import { emitWithCopies } from './private-copies.js';
 import { Slots } from './slots.js';
 import { emitStmt } from './statements.js';
 
-/** The kernel as a WebAssembly module; see `KernelArtifact`. */
-export function emitWasm(form: CpuForm): Uint8Array<ArrayBuffer> {
+/**
+ * The kernel as a WebAssembly module; see `KernelArtifact`.
+ *
+ * @param vectors - vector forms of `items` statements; the scalar code then runs only the ids that fill no vector.
+ */
+export function emitWasm(form: CpuForm, vectors: ReadonlyMap<Items, VectorBody> = new Map()): Uint8Array<ArrayBuffer> {
   let next = 0;
   const helpers = form.kernel.helpers.map((fn): HelperCode => ({ fn, index: isInlined(fn) ? null : next++ }));
-  const module: ModuleContext = { stmt: emitStmt, call: emitCall, atomic: emitAtomic, helpers };
+  const module: ModuleContext = { stmt: emitStmt, call: emitCall, atomic: emitAtomic, helpers, vectors };
   const functions = helpers.flatMap(({ fn, index }) => (index === null ? [] : [emitHelper(fn, module)]));
   return encodeModule([...functions, emitRun(form, module)], next);
 }

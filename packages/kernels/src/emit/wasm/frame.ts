@@ -9,6 +9,7 @@ import type {
   LengthRef,
   Stmt,
 } from '../../ir/nodes.js';
+import type { VectorBody } from '../../passes/vectorize/vector-form.js';
 import type { Code, Label } from './code.js';
 
 /** A value that is ready without computing: a local or a constant. */
@@ -61,6 +62,8 @@ export interface ModuleContext {
   readonly call: (frame: Frame, call: CallExpr) => void;
   readonly atomic: (frame: Frame, expr: AtomicExpr) => void;
   readonly helpers: readonly HelperCode[];
+  /** Vector forms of the `items` statements, in code that uses them. */
+  readonly vectors: ReadonlyMap<Items, VectorBody>;
 }
 
 /** A helper is inlined where `index` is null, else called. */

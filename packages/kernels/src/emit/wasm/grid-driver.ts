@@ -1,14 +1,16 @@
 import type { Axis, Stmt } from '../../ir/nodes.js';
 import type { KernelPlan } from '../plan.js';
 import type { Code } from './code.js';
-import { emitIdBody, emitRange, missing } from './driver.js';
+import { emitIdBody, emitRange, emitUpTo, missing } from './driver.js';
 import type { Driver } from './driver.js';
 import type { Frame, Surroundings } from './frame.js';
 import { ARITHMETIC, COMPARE, OP } from './opcodes.js';
+import { vectorOf } from './simd/vector-items.js';
+import type { EmitVector } from './simd/vector-items.js';
 import { HEADER, RUN, Slots, found, slotOf } from './slots.js';
 import { emitStmts } from './statements.js';
 
-const { add, div, rem } = ARITHMETIC.u32;
+const { add, sub, div, rem } = ARITHMETIC.u32;
 
 /** Independent ids one after the other, x fastest. */
 export class GridDriver implements Driver {
@@ -45,8 +47,16 @@ export class GridDriver implements Driver {
     inRange: missing,
     itemAddress: missing,
     count: missing,
-    items: (frame, { body }) => {
+    items: (frame, items) => {
+      const { body } = items;
       this.enterRange();
+      const vector = vectorOf(frame, items, missing);
+      if (vector !== null) {
+        this.rows(() => {
+          emitIdBody(frame, body);
+        }, vector);
+        return;
+      }
       emitRange(frame.code, this.current, () => {
         emitIdBody(frame, body);
         this.nextId();
@@ -79,19 +89,39 @@ export class GridDriver implements Driver {
     code.end();
   }
 
+  /** Ids of one row at a time: those that stand side by side share y and z. */
+  private rows(each: () => void, vector: EmitVector): void {
+    const { code, ids, sizes } = this;
+    const { current: left } = this;
+    const end = code.local('i32');
+    const done = code.open(OP.block);
+    code.get(RUN.count).tee(left).op(OP.i32Eqz).brIf(done);
+    const again = code.open(OP.loop);
+    // The row ends with its last id, or with the last of the range.
+    code.get(ids.x).get(left).op(add).get(sizes.x);
+    code.get(left).get(sizes.x).get(ids.x).op(sub, COMPARE.u32.lt, OP.select).set(end);
+    code.get(left).get(end).get(ids.x).op(sub, sub).set(left);
+    emitUpTo(code, ids.x, { local: end }, each, vector);
+    code.get(left).op(OP.i32Eqz).brIf(done);
+    code.i32(0).set(ids.x);
+    if (this.depth > 1) this.nextRow();
+    code.br(again).end().end();
+  }
+
+  private nextRow(): void {
+    const { code, ids, sizes } = this;
+    code.get(ids.y).i32(1).op(add).tee(ids.y).get(sizes.y).op(COMPARE.u32.eq).open(OP.if);
+    code.i32(0).set(ids.y);
+    if (this.depth > 2) code.get(ids.z).i32(1).op(add).set(ids.z);
+    code.end();
+  }
+
   private nextId(): void {
     const { code, ids, sizes } = this;
     if (this.plan.axes.size === 0) return;
-    const step = (axis: Axis): void => {
-      code.get(ids[axis]).i32(1).op(add).tee(ids[axis]).get(sizes[axis]).op(COMPARE.u32.eq).open(OP.if);
-      code.i32(0).set(ids[axis]);
-    };
-    step('x');
-    if (this.depth > 1) {
-      step('y');
-      if (this.depth > 2) code.get(ids.z).i32(1).op(add).set(ids.z);
-      code.end();
-    }
+    code.get(ids.x).i32(1).op(add).tee(ids.x).get(sizes.x).op(COMPARE.u32.eq).open(OP.if);
+    code.i32(0).set(ids.x);
+    if (this.depth > 1) this.nextRow();
     code.end();
   }
 }

@@ -5,11 +5,13 @@ import { sizeOf } from '@gpu-bridge/abstractions';
 import type { DType } from '@gpu-bridge/abstractions';
 import type { KernelPlan } from '../plan.js';
 import type { Code } from './code.js';
-import { emitIdBody, emitRange, missing } from './driver.js';
+import { emitIdBody, emitRange, emitUpTo, missing } from './driver.js';
 import type { Driver } from './driver.js';
 import { emitExpr, emitLoaded, localOf } from './expressions.js';
 import type { Frame, Surroundings } from './frame.js';
 import { ARITHMETIC, COMPARE, OP } from './opcodes.js';
+import { LANES, vectorOf } from './simd/vector-items.js';
+import type { EmitVector } from './simd/vector-items.js';
 import { HEADER, Slots, found, slotOf } from './slots.js';
 import { emitStmts } from './statements.js';
 
@@ -144,16 +146,24 @@ export class GroupDriver implements Driver {
   private items(frame: Frame, items: Items): void {
     const axes = AXES.filter((axis) => this.workgroup[axis] > 1 || axis === 'x').reverse();
     const used = idsUsed(items);
+    const vector = this.workgroup.x < LANES ? null : vectorOf(frame, items, (local) => this.keptAddress(local));
     const open = (rest: readonly Axis[]): void => {
       const [axis, ...inner] = rest;
       if (axis === undefined) this.id(frame, items);
-      else this.axis(frame, axis, axis === 'x' ? items : null, used, () => open(inner));
+      else this.axis(frame, axis, axis === 'x' ? items : null, used, () => open(inner), axis === 'x' ? vector : null);
     };
     open(axes);
   }
 
   /** A loop over the ids along one axis; `bounded` is the statement on the axis its bound is about. */
-  private axis(frame: Frame, axis: Axis, bounded: Items | null, used: ReadonlySet<Axis>, each: () => void): void {
+  private axis(
+    frame: Frame,
+    axis: Axis,
+    bounded: Items | null,
+    used: ReadonlySet<Axis>,
+    each: () => void,
+    vector: EmitVector | null,
+  ): void {
     const { code } = this;
     const local = this.locals[axis];
     const limits: (() => void)[] = [];
@@ -173,9 +183,18 @@ export class GroupDriver implements Driver {
       code.get(end).op(OP.i32Eqz).brIf(out);
     }
     code.i32(0).set(local);
+    const withGlobal = (emit: () => void) => (): void => {
+      if (used.has(axis)) code.get(this.bases[axis]).get(local).op(add).set(this.globals[axis]);
+      emit();
+    };
+    if (vector !== null) {
+      const last = end === null ? { value: this.workgroup[axis] } : { local: end };
+      emitUpTo(code, local, last, withGlobal(each), withGlobal(vector));
+      code.end();
+      return;
+    }
     const again = code.open(OP.loop);
-    if (used.has(axis)) code.get(this.bases[axis]).get(local).op(add).set(this.globals[axis]);
-    each();
+    withGlobal(each)();
     code.get(local).i32(1).op(add).tee(local);
     if (end === null) code.i32(this.workgroup[axis]);
     else code.get(end);
@@ -190,11 +209,7 @@ export class GroupDriver implements Driver {
       return;
     }
     const linear = code.local('i32');
-    const { x, y, z } = this.locals;
-    code.get(x);
-    if (this.workgroup.y > 1 || this.workgroup.z > 1) {
-      code.get(z).i32(this.workgroup.y).op(mul).get(y).op(add).i32(this.workgroup.x).op(mul, add);
-    }
+    this.pushLinearId();
     code.set(linear);
     const at = (dtype: DType): Code => {
       code.get(this.workspace).get(linear);
@@ -211,6 +226,27 @@ export class GroupDriver implements Driver {
       const dtype = this.typeOf(local);
       at(dtype).get(localOf(frame, local)).access('store', dtype, spills.get(local));
     }
+  }
+
+  private pushLinearId(): void {
+    const { code } = this;
+    const { x, y, z } = this.locals;
+    code.get(x);
+    if (this.workgroup.y > 1 || this.workgroup.z > 1) {
+      code.get(z).i32(this.workgroup.y).op(mul).get(y).op(add).i32(this.workgroup.x).op(mul, add);
+    }
+  }
+
+  /** Pushes the address at which the current id keeps a local of 32 bits. */
+  private keptAddress(local: number): void {
+    const { code } = this;
+    code.get(this.workspace);
+    this.pushLinearId();
+    code
+      .i32(2)
+      .op(shl, add)
+      .i32(this.form.workspace.spills.get(local) ?? 0)
+      .op(add);
   }
 
   private typeOf(local: number): DType {

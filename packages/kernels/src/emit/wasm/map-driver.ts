@@ -6,6 +6,7 @@ import { emitIdBody, emitRange, missing } from './driver.js';
 import type { Driver } from './driver.js';
 import type { Frame, Ready, Surroundings } from './frame.js';
 import { ARITHMETIC } from './opcodes.js';
+import { vectorOf } from './simd/vector-items.js';
 import { RUN, Slots, found, slotOf } from './slots.js';
 import { emitStmts } from './statements.js';
 
@@ -47,12 +48,14 @@ export class MapDriver implements Driver {
     item: () => this.current,
     id: missing,
     inRange: missing,
-    items: (frame, { body }) => {
-      emitRange(frame.code, this.current, () => {
+    items: (frame, items) => {
+      const one = (): void => {
         this.beginItem();
-        emitIdBody(frame, body);
+        emitIdBody(frame, items.body);
         this.endItem();
-      });
+      };
+      // Kernels with lists have no vector form, so it needs nothing around it.
+      emitRange(frame.code, this.current, one, vectorOf(frame, items, missing));
     },
     itemAddress: (code, slot) => {
       code.get(this.slots.base(slot)).get(this.current).i32(this.slots.shift(slot)).op(shl, add);

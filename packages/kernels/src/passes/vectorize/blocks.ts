@@ -1,3 +1,4 @@
+import { blocksOfVector } from './walk-vector.js';
 import type { VStmt } from './vector-form.js';
 
 /** Puts code into a block that its `leave` statements lead out of, where it has any that do not stand at its end. */
@@ -9,9 +10,8 @@ export function closeBlock(out: VStmt[], label: number, code: readonly VStmt[]):
 }
 
 function leaves(code: readonly VStmt[], label: number): boolean {
-  return code.some((stmt) => {
-    if (stmt.op === 'leave') return stmt.label === label;
-    if (stmt.op === 'if') return leaves(stmt.then, label) || leaves(stmt.else, label);
-    return (stmt.op === 'loop' || stmt.op === 'block') && leaves(stmt.body, label);
-  });
+  return code.some(
+    (stmt) =>
+      (stmt.op === 'leave' && stmt.label === label) || blocksOfVector(stmt).some((block) => leaves(block, label)),
+  );
 }

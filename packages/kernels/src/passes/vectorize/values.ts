@@ -2,6 +2,7 @@ import type { DType } from '@gpu-bridge/abstractions';
 import type { BinaryOperator } from '../../ir/nodes.js';
 import type { Shape } from './instance.js';
 import type { VExpr } from './vector-form.js';
+import { operandsOfValue } from './walk-vector.js';
 
 export function variable(type: DType, varying: boolean, id: number): VExpr & { op: 'var' } {
   return { op: 'var', type, varying, id };
@@ -69,27 +70,5 @@ export function convert(op: 'cast' | 'bitcast', type: DType, value: VExpr): VExp
 
 /** Nodes of a value, to tell cheap ones. */
 export function sizeOfValue(value: VExpr): number {
-  switch (value.op) {
-    case 'leaf':
-    case 'first':
-    case 'var':
-      return 1;
-    case 'lanes':
-      return 1 + sizeOfValue(value.first);
-    case 'splat':
-    case 'lane0':
-    case 'unary':
-    case 'cast':
-    case 'bitcast':
-      return 1 + sizeOfValue(value.value);
-    case 'binary':
-    case 'mask':
-      return 1 + sizeOfValue(value.left) + sizeOfValue(value.right);
-    case 'select':
-      return 1 + sizeOfValue(value.condition) + sizeOfValue(value.whenTrue) + sizeOfValue(value.whenFalse);
-    case 'keep':
-      return 1 + sizeOfValue(value.mask) + sizeOfValue(value.value);
-    case 'any':
-      return 1 + sizeOfValue(value.mask);
-  }
+  return operandsOfValue(value).reduce((size, operand) => size + sizeOfValue(operand), 1);
 }

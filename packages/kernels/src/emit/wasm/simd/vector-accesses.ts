@@ -1,6 +1,6 @@
 import { isWide } from '@gpu-bridge/abstractions';
 import type { ArithmeticOperator, ArrayRef } from '../../../ir/nodes.js';
-import type { Mask, VStmt } from '../../../passes/vectorize/vector-form.js';
+import type { Mask, VExpr, VStmt } from '../../../passes/vectorize/vector-form.js';
 import { valOf } from '../code.js';
 import { emitInside, emitLoaded, emitReady, emitScaled, emitViolation } from '../expressions.js';
 import type { ArrayPlace } from '../frame.js';
@@ -334,22 +334,13 @@ function scalarToLocal(frame: VectorFrame): number {
   return local;
 }
 
-/** The items' own elements of a column: neighbours, inside, and nobody else's. */
-export function emitItemLoad(frame: VectorFrame, stmt: VStmt & { op: 'loadItem' }, type: LaneType): void {
-  const { code, around } = frame.frame;
-  around.itemAddress(code, stmt.slot);
+/** Four neighbours that are inside and belong to these ids alone; the address is on the stack. */
+export function emitOwnLoad(frame: VectorFrame, id: number, type: LaneType): void {
   emitLoadedQuad(frame, type);
-  code.set(varOf(frame, stmt.id));
+  frame.frame.code.set(varOf(frame, id));
 }
 
-export function emitItemStore(frame: VectorFrame, stmt: VStmt & { op: 'storeItem' }): void {
-  const { code, around } = frame.frame;
-  around.itemAddress(code, stmt.slot);
-  emitOwnStore(frame, stmt);
-}
-
-/** The address is on the stack. */
-function emitOwnStore(frame: VectorFrame, { value, mask }: VStmt & { op: 'storeItem' }): void {
+export function emitOwnStore(frame: VectorFrame, value: VExpr, mask: Mask): void {
   const { code } = frame.frame;
   const address = scalarToLocal(frame);
   code.get(address);

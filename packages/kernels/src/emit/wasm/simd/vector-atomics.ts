@@ -21,7 +21,13 @@ export function emitVectorAtomic(frame: VectorFrame, stmt: VStmt & { op: 'atomic
   forEachLane(frame, wanted, (lane) => {
     if (old !== null) code.get(old);
     const operand = (vector: number | null): number => (vector === null ? -1 : scalarOf(frame, vector, type, lane));
-    emitAtomicIn(frame.frame, { ...stmt, type }, scalarOf(frame, index, 'u32', lane), operand(value), operand(expected));
+    emitAtomicIn(
+      frame.frame,
+      { ...stmt, type },
+      scalarOf(frame, index, 'u32', lane),
+      operand(value),
+      operand(expected),
+    );
     if (old === null) code.op(OP.drop);
     else code.simd(SIMD.i32x4ReplaceLane, lane).set(old);
   });

@@ -27,10 +27,16 @@ export interface VectorFrame {
   readonly quads: ReadonlyMap<string, Ready>;
   /** Labels of blocks, by the form's labels. */
   readonly labels: Map<number, number>;
+  /** Pushes the address of what lane 0 keeps of a local; those of the other lanes follow. */
+  readonly spillAddress: (local: number) => void;
 }
 
 /** Emits what is computed once before the loop over the ids. */
-export function enterVector(frame: Frame, { vars, body }: VectorBody): VectorFrame {
+export function enterVector(
+  frame: Frame,
+  { vars, body }: VectorBody,
+  spillAddress: VectorFrame['spillAddress'],
+): VectorFrame {
   const { code } = frame;
   const quads = new Map<string, Ready>();
   for (const length of unitLengths(body)) {
@@ -59,6 +65,7 @@ export function enterVector(frame: Frame, { vars, body }: VectorBody): VectorFra
     vars: vars.map(({ type, varying }) => code.local(varying ? 'v128' : valOf(type))),
     quads,
     labels: new Map(),
+    spillAddress,
   };
 }
 

@@ -1,5 +1,4 @@
 import type { Items } from '../../../ir/nodes.js';
-import type { VStmt } from '../../../passes/vectorize/vector-form.js';
 import type { Frame } from '../frame.js';
 import { emitVector } from './vector-statements.js';
 import { enterVector } from './vector-frame.js';
@@ -23,5 +22,3 @@ export function vectorOf(frame: Frame, items: Items, spillAddress: (local: numbe
     emitVector(vector, body);
   };
 }
-
-export type SpillStmt = VStmt & { op: 'loadSpill' | 'storeSpill' };

@@ -1,7 +1,7 @@
 import type { VStmt, VectorBody } from '../../../passes/vectorize/vector-form.js';
 import { localOf } from '../expressions.js';
 import { OP } from '../opcodes.js';
-import { emitItemLoad, emitItemStore, emitVectorLoad, emitVectorStore } from './vector-accesses.js';
+import { emitOwnLoad, emitOwnStore, emitVectorLoad, emitVectorStore } from './vector-accesses.js';
 import { emitVectorAtomic } from './vector-atomics.js';
 import { laneType, varOf } from './vector-frame.js';
 import type { VectorFrame } from './vector-frame.js';
@@ -17,7 +17,7 @@ function emitBlock(frame: VectorFrame, vars: VectorBody['vars'], stmts: readonly
 }
 
 function emitStmt(frame: VectorFrame, vars: VectorBody['vars'], stmt: VStmt): void {
-  const { code } = frame.frame;
+  const { code, around } = frame.frame;
   switch (stmt.op) {
     case 'set':
       emitValue(frame, stmt.value);
@@ -34,14 +34,21 @@ function emitStmt(frame: VectorFrame, vars: VectorBody['vars'], stmt: VStmt): vo
       emitVectorStore(frame, stmt);
       return;
     case 'loadItem':
-      emitItemLoad(frame, stmt, laneType(vars[stmt.id]?.type ?? 'u32'));
+      around.itemAddress(code, stmt.slot);
+      emitOwnLoad(frame, stmt.id, laneType(vars[stmt.id]?.type ?? 'u32'));
       return;
     case 'storeItem':
-      emitItemStore(frame, stmt);
+      around.itemAddress(code, stmt.slot);
+      emitOwnStore(frame, stmt.value, stmt.mask);
       return;
     case 'loadSpill':
+      frame.spillAddress(stmt.local);
+      emitOwnLoad(frame, stmt.id, laneType(vars[stmt.id]?.type ?? 'u32'));
+      return;
     case 'storeSpill':
-      throw new Error('no spills');
+      frame.spillAddress(stmt.local);
+      emitOwnStore(frame, stmt.value, null);
+      return;
     case 'atomic':
       emitVectorAtomic(frame, stmt);
       return;

@@ -1,4 +1,4 @@
-import type { ArithmeticOperator, CompareOperator, UnaryOperator } from '../../../ir/nodes.js';
+import type { CompareOperator, UnaryOperator } from '../../../ir/nodes.js';
 import type { VExpr } from '../../../passes/vectorize/vector-form.js';
 import { emitExpr } from '../expressions.js';
 import { OP, COMPARE } from '../opcodes.js';
@@ -226,7 +226,7 @@ function emitBinaryOfLanes(frame: VectorFrame, value: VExpr & { op: 'binary' }):
   perLane(frame, type, (lane) => {
     extract(frame, a, type, lane);
     extract(frame, b, type, lane);
-    emitBinary(code, operator as ArithmeticOperator, type);
+    emitBinary(code, operator, type);
   });
 }
 

@@ -1,7 +1,17 @@
 import { WideColumn } from '@gpu-bridge/abstractions';
 import { expect, it, vi } from 'vitest';
 import { readAll, startSilo } from '../support/silo.js';
-import { accounts, artifacts, descriptor, histogram, totals } from './kernel-examples.js';
+import {
+  accounts,
+  artifacts,
+  blockSums,
+  descriptor,
+  fewRounds,
+  histogram,
+  scaled,
+  spread,
+  totals,
+} from './kernel-examples.js';
 
 it('the example of the README prints what it says', async () => {
   const lines: unknown[][] = [];
@@ -21,7 +31,7 @@ it('the kernels of docs/KERNELS.md compile and compute what they say', async () 
   expect(descriptor).toMatchObject({ name: 'ledger/totals', effects: 'pure', requires: ['f64', 'i64'] });
   expect(artifacts.map(({ target }) => target)).toEqual(['wasm', 'js']);
 
-  await using silo = await startSilo({ kernels: [totals, histogram, accounts] });
+  await using silo = await startSilo({ kernels: [totals, histogram, accounts, blockSums, spread, fewRounds] });
   const amount = BigInt64Array.of(5n, -2n, 2n ** 40n);
   const lines = { offsets: Uint32Array.of(0, 2, 3), columns: { amount, account: Uint32Array.of(1, 4, 4) } };
 
@@ -38,4 +48,18 @@ it('the kernels of docs/KERNELS.md compile and compute what they say', async () 
   const launch = { globalSize: [3], sizes: { bins: 5 } };
   const counts = await readAll(grid, await grid.submitGrid({ account: lines.columns.account }, launch));
   expect(counts.map(({ columns }) => columns.bins)).toEqual([Uint32Array.of(0, 1, 0, 0, 2)]);
+
+  const reduced = silo.bridge.getKernel(blockSums);
+  const x = Float64Array.from({ length: 100 }, (_, i) => i);
+  const sums64 = await readAll(reduced, await reduced.submitGrid({ x }, { globalSize: [100], sizes: { sums: 2 } }));
+  expect(sums64.map(({ columns }) => columns.sums)).toEqual([Float64Array.of(2016, 2934)]);
+
+  const spreads = silo.bridge.getKernel(spread);
+  const [wide] = await readAll(spreads, await spreads.submitBatch({ lines }));
+  expect(wide!.columns.spread).toEqual(new WideColumn(BigInt64Array.of(7n, 0n)));
+
+  const rounds = silo.bridge.getKernel(fewRounds);
+  const [tripled] = await readAll(rounds, await rounds.submitBatch({ x: Uint32Array.of(1, 0x10000) }));
+  expect(tripled!.columns.y).toEqual(Uint32Array.of(13, (9 * 0x10000 + 4) ^ 9));
+  expect(scaled.raw?.cuda).toContain('factor');
 });

@@ -55,7 +55,7 @@ export const blockSums = gridKernel(
     tile[i] = k.inRange ? x[k.global.x]! : 0;
     k.barrier();
     for (let half = k.localSize.x / 2; half > 0; half /= 2) {
-      if (i < half) tile[i] = tile[i]! + tile[i + half]!;
+      if (i < half) tile[i] += tile[i + half]!;
       k.barrier();
     }
     if (i === 0) sums[k.group.x] = tile[0]!;

@@ -1,4 +1,4 @@
-import type { Expr, LengthRef } from '../ir/nodes.js';
+import type { Axis, Expr, IdKind, LengthRef } from '../ir/nodes.js';
 
 /** `local + offset < limit`, as exact numbers. */
 interface Upper {
@@ -7,26 +7,49 @@ interface Upper {
   readonly limit: string;
 }
 
+/** `small` is at most `large`, both locals of one type. */
+interface Order {
+  readonly small: number;
+  readonly large: number;
+}
+
 /**
- * What is known at one point of a body about integer locals: upper bounds relative to lengths, and constant lower
- * bounds. Lengths are named by strings; `const:n` is the number n.
+ * What is known at one point of a body about integer locals: upper bounds relative to lengths, constant lower bounds, and
+ * which local is at most another. Lengths are named by strings; `const:n` is the number n.
  */
 export class Facts {
   private constructor(
     private readonly uppers: readonly Upper[],
     private readonly lowers: ReadonlyMap<number, number>,
+    private readonly orders: readonly Order[],
   ) {}
 
-  static readonly none = new Facts([], new Map());
+  static readonly none = new Facts([], new Map(), []);
 
   withUpper(local: number, offset: number, limit: string): Facts {
     if (this.below(local, offset, limit)) return this;
-    return new Facts([...this.uppers, { local, offset, limit }], this.lowers);
+    return new Facts([...this.uppers, { local, offset, limit }], this.lowers, this.orders);
   }
 
   withLower(local: number, value: number): Facts {
     if (this.lower(local) >= value) return this;
-    return new Facts(this.uppers, new Map([...this.lowers, [local, value]]));
+    return new Facts(this.uppers, new Map([...this.lowers, [local, value]]), this.orders);
+  }
+
+  withOrder(small: number, large: number): Facts {
+    return new Facts(this.uppers, this.lowers, [...this.orders, { small, large }]);
+  }
+
+  isAtMost(small: number, large: number): boolean {
+    return this.orders.some((o) => o.small === small && o.large === large);
+  }
+
+  /** Smallest constant known not to be below the local. */
+  upper(local: number): number {
+    const limits = this.uppersOf(local).flatMap(({ offset, limit }) =>
+      limit.startsWith('const:') ? [Number(limit.slice(6)) - 1 - offset] : [],
+    );
+    return Math.min(Infinity, ...limits);
   }
 
   /** Largest constant known not to exceed the local. */
@@ -55,6 +78,8 @@ export class Facts {
     return new Facts(
       this.uppers.filter((u) => upper(u.local)),
       new Map([...this.lowers].filter(([local]) => lower(local))),
+      // What keeps both kinds of bounds does not change at all.
+      this.orders.filter(({ small, large }) => [small, large].every((local) => upper(local) && lower(local))),
     );
   }
 
@@ -64,11 +89,20 @@ export class Facts {
       local,
       Math.min(value, other.lower(local)),
     ]);
+    const uppers = this.uppers.filter((u) => other.below(u.local, u.offset, u.limit));
+    const others = other.uppers.filter(
+      (u) => this.below(u.local, u.offset, u.limit) && !uppers.some((v) => same(u, v)),
+    );
     return new Facts(
-      this.uppers.filter((u) => other.below(u.local, u.offset, u.limit)),
+      [...uppers, ...others],
       new Map(lowers.filter(([, value]) => value > -Infinity)),
+      this.orders.filter(({ small, large }) => other.isAtMost(small, large)),
     );
   }
+}
+
+function same(a: Upper, b: Upper): boolean {
+  return a.local === b.local && a.offset === b.offset && a.limit === b.limit;
 }
 
 function limitAtMost(known: string, wanted: string): boolean {
@@ -83,13 +117,30 @@ export function limitOf(length: LengthRef): string {
   return `${length.kind}:${length.slot}`;
 }
 
-/** `local + offset`, for expressions of that shape; the sum is not known to be free of wrapping. */
+/**
+ * What facts can be about: locals by their number, and values that never change (unsigned uniforms and ids) by negative
+ * ones.
+ */
+export function termOf(expr: Expr): number | undefined {
+  if (expr.op === 'local') return expr.type === 'u32' || expr.type === 'i32' ? expr.local : undefined;
+  if (expr.type !== 'u32') return undefined;
+  if (expr.op === 'item') return -1;
+  if (expr.op === 'id') return -2 - (3 * ID_KINDS.indexOf(expr.which) + AXES.indexOf(expr.axis));
+  return expr.op === 'uniform' ? -2 - 3 * ID_KINDS.length - expr.slot : undefined;
+}
+
+const ID_KINDS: readonly IdKind[] = ['global', 'globalSize', 'local', 'group', 'groupCount'];
+const AXES: readonly Axis[] = ['x', 'y', 'z'];
+
+/** `term + offset`, for expressions of that shape; the sum is not known to be free of wrapping. */
 export function linear(expr: Expr): { readonly local: number; readonly offset: number } | undefined {
   if (expr.type !== 'u32' && expr.type !== 'i32') return undefined;
-  if (expr.op === 'local') return { local: expr.local, offset: 0 };
-  if (expr.op !== 'binary' || expr.left.op !== 'local' || expr.right.op !== 'literal') return undefined;
+  const whole = termOf(expr);
+  if (whole !== undefined) return { local: whole, offset: 0 };
+  if (expr.op !== 'binary' || expr.right.op !== 'literal') return undefined;
+  const term = termOf(expr.left);
   const { value } = expr.right;
-  if (typeof value !== 'number') return undefined;
-  if (expr.operator === 'add') return { local: expr.left.local, offset: value };
-  return expr.operator === 'sub' ? { local: expr.left.local, offset: -value } : undefined;
+  if (term === undefined || typeof value !== 'number') return undefined;
+  if (expr.operator === 'add') return { local: term, offset: value };
+  return expr.operator === 'sub' ? { local: term, offset: -value } : undefined;
 }

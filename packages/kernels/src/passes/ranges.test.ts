@@ -7,13 +7,17 @@ import {
   createKernelCompiler,
   helper,
   i64,
+  i32,
   inout,
   input,
   output,
   ragged,
   scratch,
+  shared,
+  sharedAtomic,
   struct,
   u32,
+  uniform,
 } from '../index.js';
 import { runKernel } from '../testing/argument-block.js';
 import { gridFromText, mapFromText } from '../testing/kernel-from-text.js';
@@ -83,6 +87,59 @@ describe('bounds checks', () => {
     ['counting down', 'for (let i = lines.length; i > 0; i--) out.value += lines.account[i - 1];', 0],
   ])('are left out for %s', (_, text, expected) => {
     expect(checks(body(text))).toMatchObject({ checked: expected });
+  });
+
+  const groups = {
+    params: { x: input(u32), n: uniform(u32), at: inout(i32), out: output(u32) },
+    workgroup: [64, 4] as const,
+    grid: 'full-groups' as const,
+    shared: { tile: shared(u32, 256), small: shared(u32, 64), bins: sharedAtomic(u32, 64) },
+  };
+  const grid = (text: string): KernelDefinition =>
+    gridFromText(groups, `(k, { x, n, at, out, tile, small, bins }) => { ${text} }`);
+
+  it.each([
+    ['a local id', 'small[k.local.x] = n;'],
+    ['ids in two dimensions', 'tile[k.local.y * 64 + k.local.x] = n;'],
+    [
+      'the other half of a tree',
+      'const l = k.local.x; for (let s = k.u32(32); s > 0; s >>= 1) if (l < s) small[l] += small[l + s];',
+    ],
+    ['a distance that is not larger', 'const l = k.local.x; if (l >= n) small[l - n] = 1;'],
+    ['a loop up to a literal', 'for (let i = k.u32(0); i < 64; i++) small[63 - i] = i;'],
+    ['a minimum', 'small[k.min(n, 63)] = 1; small[k.clamp(k.i32(n), 0, 63)] = 2;'],
+    ['a remainder', 'small[n % 64] = 1;'],
+    ['shifted bits', 'small[n >> 26] = 1; small[(n & 31) << 1] = 2;'],
+    ['a quotient', 'small[(n & 255) / 4] = 1;'],
+    ['a select', 'small[k.select(n > 3, n & 7, 63)] = 1;'],
+    ['bits joined', 'small[(n & 15) | 32] = 1; small[(n & 31) ^ 5] = 1;'],
+    ['counted bits', 'small[k.popcount(n)] = 1;'],
+    ['a bool', 'small[k.u32(n > 3)] = 1;'],
+    ['a guard on a literal', 'if (n < 64) small[n] = 1;'],
+    ['a bound that depends on another', 'let m = n; if (m > 60) m = 60; let j = m + 1; j += 2; small[j] = 1;'],
+    ['shared atomics', 'k.atomicAdd(bins, n & 63, 1);'],
+  ])('are left out for %s', (_, text) => {
+    expect(checks(grid(text))).toMatchObject({ checked: 0 });
+  });
+
+  it.each([
+    ['an id that is larger than the array', 'small[k.local.y * 64 + k.local.x] = 1;'],
+    ['a difference of ids', 'small[k.local.x - k.local.y] = 1;'],
+    ['a distance that is larger', 'const l = k.local.x; if (l <= n) small[l - n] = 1;'],
+    ['a distance changed after the test', 'let l = k.local.x; if (l >= n) { l -= 1; l &= 63; small[l - n] = 1; }'],
+    ['a product that wraps', 'small[(n | 1) * 4 & 64] = 1;'],
+    ['a shift count that is masked', 'small[n >> 33] = 1;'],
+    ['a signed remainder', 'small[k.i32(n) % 64] = 1;'],
+    ['a signed shift', 'for (let s = k.i32(n & 63) - 40; s < 64; s >>= 1) { if (s === 0) break; small[s] += 1; }'],
+    ['a division that may be by zero', 'small[(n & 255) / (n & 3)] = 1;'],
+    [
+      'a tree that is too large',
+      'const l = k.local.x; for (let s = k.u32(64); s > 0; s >>= 1) if (l < s) small[l] += small[l + s];',
+    ],
+    ['a value read before it changes', 'let i = n; const j = i + (i = 3, 1); small[j] = 1;'],
+    ['one of two branches', 'let i = k.u32(70); if (n > 3) i = 5; small[i] = 1;'],
+  ])('stay for %s', (_, text) => {
+    expect(checks(grid(text)).checked).toBeGreaterThan(0);
   });
 
   it.each([

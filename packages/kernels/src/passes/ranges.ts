@@ -1,8 +1,11 @@
 import type { DType } from '@gpu-bridge/abstractions';
 import type { ArrayRef, CallExpr, CompareOperator, Expr, IrFunction, IrKernel, Loop, Stmt } from '../ir/nodes.js';
-import { assignedLocals, blocksOf, expressionsOf, walkStmts } from '../ir/walk.js';
-import { planOf } from '../emit/plan.js';
-import { Facts, limitOf, linear } from './facts.js';
+import { assignedLocals, blocksOf, expressionsOf, operandsOf, walkStmts } from '../ir/walk.js';
+import { Facts, limitOf, linear, termOf } from './facts.js';
+import { intervalOf } from './intervals.js';
+import type { Interval } from './intervals.js';
+import { leastArgLengths, lengthsOf, reaches, withArgs } from './lengths.js';
+import type { Lengths } from './lengths.js';
 
 /**
  * Clears the checks of accesses that are provably inside their arrays: indexes bounded by a condition on a length,
@@ -14,10 +17,10 @@ export function elideBoundsChecks(kernel: IrKernel): void {
     return;
   }
   const lengths = lengthsOf(kernel);
-  new RangePass(kernel.main, lengths).block(kernel.main.body, Facts.none);
+  new RangePass(kernel.main, lengths, kernel.workgroup).block(kernel.main.body, Facts.none);
   const least = leastArgLengths(kernel);
   kernel.helpers.forEach((fn, i) => {
-    new RangePass(fn, withArgs(lengths, least[i] ?? [])).block(fn.body, Facts.none);
+    new RangePass(fn, withArgs(lengths, least[i] ?? []), null).block(fn.body, Facts.none);
   });
 }
 
@@ -30,72 +33,6 @@ function clearAll(fn: IrFunction): void {
       if (s.op === 'store') s.check = false;
     },
   });
-}
-
-/** What declarations say about lengths and values. */
-interface Lengths {
-  /** Other limits that a limit does not exceed: a list's length and that of scratch sized by it. */
-  readonly within: ReadonlyMap<string, readonly string[]>;
-  /** Slots of index columns: their values are below the limit, or `inclusive` at most equal to it. */
-  readonly indexes: ReadonlyMap<number, { readonly limit: string; readonly inclusive: boolean }>;
-}
-
-function lengthsOf(kernel: IrKernel): Lengths {
-  const plan = planOf(kernel);
-  const within = new Map<string, string[]>();
-  for (const { slot, bound } of plan.scratches) {
-    const list = bound.offsets === null ? undefined : `list:${bound.offsets}`;
-    // a * length + b with a ≥ 1 is at least the list's length.
-    if (list !== undefined && bound.a >= 1) within.set(list, [...(within.get(list) ?? []), `scratch:${slot}`]);
-    // Whatever the list, there are at least b elements.
-    if (bound.b > 0) within.set(`const:${bound.b}`, [...(within.get(`const:${bound.b}`) ?? []), `scratch:${slot}`]);
-  }
-  const indexes = new Map<number, { limit: string; inclusive: boolean }>();
-  plan.slots.forEach((slot, i) => {
-    const param = kernel.params[slot.param];
-    if (param?.role !== 'input' || param.indexes === undefined) return;
-    const target = plan.slots.findIndex((s) => s.param === param.indexes);
-    indexes.set(i, { limit: `column:${target}`, inclusive: param.inclusive ?? false });
-  });
-  return { within, indexes };
-}
-
-/** Per helper and argument: how many elements an array given there has at least, whoever calls. */
-function leastArgLengths(kernel: IrKernel): readonly (readonly number[])[] {
-  const scratches = new Map(planOf(kernel).scratches.map(({ slot, bound }) => [slot, bound.b]));
-  const least = kernel.helpers.map((fn) => fn.args.map(() => Infinity));
-  const visit = (fn: IrFunction, own: readonly number[]): void => {
-    walkStmts(fn.body, {
-      expr: (e) => {
-        if (e.op !== 'call') return;
-        e.args.forEach((arg, i) => {
-          if (arg.kind !== 'array') return;
-          const { array } = arg;
-          const known =
-            array.kind === 'arg' ? own[array.arg] : array.kind === 'scratch' ? scratches.get(array.slot) : 0;
-          const lengths = least[e.helper];
-          if (lengths !== undefined) lengths[i] = Math.min(lengths[i] ?? 0, known ?? 0);
-        });
-      },
-    });
-  };
-  visit(kernel.main, []);
-  // A helper stands after those it calls: backwards, all callers of a helper come before it.
-  for (let i = kernel.helpers.length - 1; i >= 0; i--) {
-    const fn = kernel.helpers[i];
-    if (fn !== undefined) visit(fn, least[i] ?? []);
-  }
-  return least;
-}
-
-function withArgs(lengths: Lengths, least: readonly number[]): Lengths {
-  const within = new Map(lengths.within);
-  least.forEach((elements, arg) => {
-    if (elements === 0 || elements === Infinity) return;
-    const key = `const:${elements}`;
-    within.set(key, [...(within.get(key) ?? []), `arg:${arg}`]);
-  });
-  return { ...lengths, within };
 }
 
 const NEGATED: Readonly<Partial<Record<CompareOperator, CompareOperator>>> = {
@@ -124,6 +61,7 @@ class RangePass {
   constructor(
     private readonly fn: IrFunction,
     private readonly lengths: Lengths,
+    private readonly workgroup: IrKernel['workgroup'],
   ) {}
 
   block(stmts: readonly Stmt[], entry: Facts): Facts | undefined {
@@ -152,6 +90,8 @@ class RangePass {
       case 'let':
       case 'set':
         return this.assigned(now, stmt.local, stmt.value);
+      case 'callInto':
+        return now.forget(new Set(stmt.locals));
       case 'store':
         if (this.inside(now, stmt.array, stmt.index) && !hasSequence(stmt.value)) stmt.check = false;
         return now;
@@ -198,7 +138,7 @@ class RangePass {
   /** Locals whose counting steps could wrap, given what would be known if none did. */
   private wrappingSteps(stmt: Loop, kept: Facts, steps: ReadonlyMap<number, 'up' | 'down'>): Set<number> {
     const wrapping = new Set<number>();
-    const probe = new RangePass(this.fn, this.lengths);
+    const probe = new RangePass(this.fn, this.lengths, this.workgroup);
     probe.onSet = (local, value, facts) => {
       const step = linear(value);
       if (step === undefined || !steps.has(local)) return;
@@ -222,6 +162,10 @@ class RangePass {
     return Math.max(facts.lower(local), this.type(local) === 'u32' ? 0 : -(2 ** 31));
   }
 
+  private interval(facts: Facts, expr: Expr): Interval {
+    return intervalOf(expr, { facts, workgroup: this.workgroup });
+  }
+
   /** Whether `local + offset` is computed without wrapping. */
   private exact(facts: Facts, local: number, offset: number): boolean {
     if (offset < 0) return this.lowerOf(facts, local) + offset >= (this.type(local) === 'u32' ? 0 : -(2 ** 31));
@@ -236,25 +180,19 @@ class RangePass {
     const forgotten = facts.forget(new Set([local]));
     const type = this.type(local);
     if (type !== 'u32' && type !== 'i32') return forgotten;
-    if (value.op === 'literal' && typeof value.value === 'number') {
-      return forgotten.withLower(local, value.value).withUpper(local, 0, `const:${value.value + 1}`);
-    }
-    let now = forgotten;
-    const mask = lowBits(value);
-    if (mask !== undefined) return now.withLower(local, 0).withUpper(local, 0, `const:${mask + 1}`);
+    // Facts are those after evaluating; an assignment inside the value could have changed what it read before.
+    if (hasSequence(value)) return forgotten;
+    let now = within(forgotten, local, 0, type, this.interval(facts, value));
     const source = linear(value);
     if (source !== undefined && this.exact(facts, source.local, source.offset)) {
       for (const upper of facts.uppersOf(source.local))
         now = now.withUpper(local, upper.offset - source.offset, upper.limit);
-      const lower = this.lowerOf(facts, source.local) + source.offset;
-      if (lower > -(2 ** 31)) now = now.withLower(local, lower);
       return now;
     }
-    if (value.op === 'length') return now.withUpper(local, -1, limitOf(value.of)).withLower(local, 0);
+    if (value.op === 'length') return now.withUpper(local, -1, limitOf(value.of));
     const index = this.indexColumn(value);
     // Any read outside the column gives 0, which an inclusive limit allows; an exclusive one needs the proof.
-    if (index !== undefined) return now.withUpper(local, index.inclusive ? -1 : 0, index.limit).withLower(local, 0);
-    return now;
+    return index === undefined ? now : now.withUpper(local, index.inclusive ? -1 : 0, index.limit);
   }
 
   private indexColumn(value: Expr): { limit: string; inclusive: boolean } | undefined {
@@ -284,25 +222,15 @@ class RangePass {
       case 'atomic': {
         let now = this.expr(expr.index, facts);
         const inside = this.inside(now, expr.array, expr.index);
-        if (expr.op === 'atomic' && expr.value !== null) now = this.expr(expr.value, now);
+        for (const operand of operandsOf(expr).slice(1)) now = this.expr(operand, now);
         if (inside) this.clear(expr);
         return now;
       }
-      case 'binary':
-        return this.expr(expr.right, this.expr(expr.left, facts));
-      case 'select':
-        return this.expr(expr.whenFalse, this.expr(expr.whenTrue, this.expr(expr.condition, facts)));
-      case 'unary':
-      case 'cast':
-      case 'bitcast':
-        return this.expr(expr.value, facts);
-      case 'call': {
+      default: {
         let now = facts;
-        for (const arg of expr.args) if (arg.kind === 'scalar') now = this.expr(arg.value, now);
+        for (const operand of operandsOf(expr)) now = this.expr(operand, now);
         return now;
       }
-      default:
-        return facts;
     }
   }
 
@@ -318,29 +246,13 @@ class RangePass {
 
   private isBelow(facts: Facts, index: Expr, limit: string): boolean {
     const column = this.indexColumn(index);
-    if (column !== undefined && !column.inclusive && this.reaches(column.limit, limit)) return true;
-    if (index.op === 'literal') {
-      const { value } = index;
-      return typeof value === 'number' && value >= 0 && this.reaches(`const:${value + 1}`, limit);
-    }
-    const mask = lowBits(index);
-    if (mask !== undefined && this.reaches(`const:${mask + 1}`, limit)) return true;
+    if (column !== undefined && !column.inclusive && reaches(this.lengths, column.limit, limit)) return true;
+    const { min, max } = this.interval(facts, index);
+    if (min >= 0 && reaches(this.lengths, `const:${max + 1}`, limit)) return true;
     const term = linear(index);
     if (term === undefined) return false;
     if (this.lowerOf(facts, term.local) + term.offset < 0) return false;
-    return facts.uppersOf(term.local).some((u) => u.offset >= term.offset && this.reaches(u.limit, limit));
-  }
-
-  /** Whether being below `known` implies being below `wanted`. */
-  private reaches(known: string, wanted: string): boolean {
-    if (known === wanted) return true;
-    if ((this.lengths.within.get(known) ?? []).includes(wanted)) return true;
-    if (!known.startsWith('const:')) return false;
-    const value = Number(known.slice(6));
-    for (const [limit, wider] of this.lengths.within) {
-      if (limit.startsWith('const:') && value <= Number(limit.slice(6)) && wider.includes(wanted)) return true;
-    }
-    return false;
+    return facts.uppersOf(term.local).some((u) => u.offset >= term.offset && reaches(this.lengths, u.limit, limit));
   }
 
   /** Adds what follows from a condition being true, or false. */
@@ -363,20 +275,31 @@ class RangePass {
     const term = linear(left);
     if (term === undefined) return facts;
     const { local, offset } = term;
-    const exact = this.exact(facts, local, offset);
-    if (right.op === 'literal' && typeof right.value === 'number' && exact) {
-      const { value } = right;
-      if (operator === 'gt') return facts.withLower(local, value + 1 - offset);
-      if (operator === 'ge' || operator === 'eq') return facts.withLower(local, value - offset);
-      if (operator === 'lt') return facts.withUpper(local, offset, `const:${value}`);
-      if (operator === 'ne' && this.lowerOf(facts, local) + offset === value)
-        return facts.withLower(local, value + 1 - offset);
-      return facts;
-    }
+    // A sum that wraps is small, so `i + 1 < n` alone does not bound i.
+    if (!this.exact(facts, local, offset)) return facts;
+    return this.bySymbols(this.byNumbers(facts, operator, local, offset, right), operator, local, offset, right);
+  }
+
+  /** Facts about a local from `local + offset operator right`, by what numbers the right side can be. */
+  private byNumbers(facts: Facts, operator: CompareOperator, local: number, offset: number, right: Expr): Facts {
+    const { min, max } = this.interval(facts, right);
+    const bounded = (from: number, to: number): Facts =>
+      within(facts, local, offset, right.type, { min: from, max: to });
+    if (operator === 'gt') return bounded(min + 1, Infinity);
+    if (operator === 'ge') return bounded(min, Infinity);
+    if (operator === 'lt') return bounded(-Infinity, max - 1);
+    if (operator === 'le') return bounded(-Infinity, max);
+    if (operator === 'eq') return bounded(min, max);
+    return min === max && this.lowerOf(facts, local) + offset === min ? bounded(min + 1, Infinity) : facts;
+  }
+
+  /** The same, by what is known about the right side in terms of lengths and other locals. */
+  private bySymbols(facts: Facts, operator: CompareOperator, local: number, offset: number, right: Expr): Facts {
+    const term = termOf(right);
+    if (term !== undefined && offset === 0 && (operator === 'ge' || operator === 'gt' || operator === 'eq'))
+      return facts.withOrder(term, local);
     const strict = operator === 'lt' ? 0 : operator === 'le' || operator === 'eq' ? -1 : undefined;
     if (strict === undefined) return facts;
-    // A sum that wraps is small, so `i + 1 < n` alone does not bound i.
-    if (!exact) return facts;
     const below = (extra: number, limit: string): Facts => facts.withUpper(local, offset + strict + extra, limit);
     if (right.op === 'length') return below(0, limitOf(right.of));
     const other = linear(right);
@@ -390,13 +313,12 @@ class RangePass {
   }
 }
 
-/** The mask of `x & mask`, where it is a literal that makes any x an index from 0 to the mask. */
-function lowBits(expr: Expr): number | undefined {
-  if (expr.op !== 'binary' || expr.operator !== 'and') return undefined;
-  const literal = expr.right.op === 'literal' ? expr.right : expr.left;
-  return literal.op === 'literal' && typeof literal.value === 'number' && literal.value >= 0
-    ? literal.value
-    : undefined;
+/** Adds that `local + offset` is in the interval, where that says more than its type. */
+function within(facts: Facts, local: number, offset: number, type: DType, { min, max }: Interval): Facts {
+  const least = type === 'u32' ? 0 : -(2 ** 31);
+  const most = type === 'u32' ? 2 ** 32 - 1 : 2 ** 31 - 1;
+  const above = min > least ? facts.withLower(local, min - offset) : facts;
+  return max < most ? above.withUpper(local, offset, `const:${max + 1}`) : above;
 }
 
 function isCompare(operator: string): operator is CompareOperator {
@@ -409,13 +331,30 @@ function directions(stmt: Loop, assigned: ReadonlySet<number>): Map<number, 'up'
   walkStmts([stmt], {
     stmt: (s) => {
       if (s.op !== 'let' && s.op !== 'set') return;
-      const step = linear(s.value);
-      const direction =
-        s.op === 'set' && step?.local === s.local && step.offset !== 0 ? (step.offset > 0 ? 'up' : 'down') : 'mixed';
+      const direction = s.op === 'set' ? directionOf(s.local, s.value) : 'mixed';
       found.set(s.local, (found.get(s.local) ?? direction) === direction ? direction : 'mixed');
     },
   });
   return new Map([...found].filter((e): e is [number, 'up' | 'down'] => e[1] !== 'mixed' && assigned.has(e[0])));
+}
+
+function directionOf(local: number, value: Expr): 'up' | 'down' | 'mixed' {
+  if (isShrinking(local, value)) return 'down';
+  const step = linear(value);
+  if (step?.local !== local || step.offset === 0) return 'mixed';
+  return step.offset > 0 ? 'up' : 'down';
+}
+
+/** `n >> literal` and `n / literal`, which never grow an unsigned n. */
+function isShrinking(local: number, value: Expr): boolean {
+  return (
+    value.op === 'binary' &&
+    value.type === 'u32' &&
+    value.left.op === 'local' &&
+    value.left.local === local &&
+    value.right.op === 'literal' &&
+    (value.operator === 'shr' || value.operator === 'ushr' || value.operator === 'div')
+  );
 }
 
 function hasContinue(stmts: readonly Stmt[]): boolean {

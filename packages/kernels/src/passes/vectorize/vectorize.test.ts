@@ -237,14 +237,14 @@ describe('the vector form', () => {
       kept2' = loaded4'
       mask5' = not(kept1')
       kept2' = select(kept1', kept2', splat(0))
-      unit shared0[l0]? = kept2'
+      unit shared0[l0] = kept2'
       ---
       l0 = local0
-      loaded1' = unit shared0[add(l0, group1)]?
-      unit shared0[l0]? add= loaded1'
+      loaded1' = unit shared0[add(l0, group1)]
+      unit shared0[l0] add= loaded1'
       ---
       l0 = local0
-      loaded1 = uniform shared0[0]?
+      loaded1 = uniform shared0[0]
       uniform column1[group.x]? = loaded1
       "
     `);

@@ -57,15 +57,19 @@ export type KernelArtifact =
   /**
    * C++20 text with no includes beyond the standard library. `entry` has C linkage:
    * `int32_t entry(uint8_t* memory, uint64_t argumentBlock, uint32_t first, uint32_t count, uint32_t group)`, as `run` of
-   * `wasm`; the offsets in the block count from `memory`. Compile with `flags` (contraction off, wrapping integers).
+   * `wasm`; the offsets in the block count from `memory`. Compile with `flags` (contraction off, wrapping integers, for
+   * the processor that compiles). Texts of several kernels can be compiled as one.
    */
   | { readonly target: 'cpp'; readonly source: string; readonly entry: string; readonly flags: readonly string[] }
   /**
    * OpenCL C text, one kernel
    * `entry(__global uchar* memory, ulong argumentBlock, uint first, uint count, __global uint* violations)` over a
    * one-dimensional range. Without a workgroup any local size serves and each work-item takes every global-size-th id;
-   * with one, the local size is the product of the workgroup and each work-group takes every group-count-th group. Adds
-   * to `violations`.
+   * its scratch is the region of its global id, so scratch slots must have as many regions as work-items are launched.
+   * With a workgroup the local size is the product of its axes and each work-group takes every group-count-th group;
+   * the workspace slot is not read. Adds to `violations`, which stays at 2^31 - 1. Writable arrays of different
+   * parameters must not overlap. Texts that agree on `flags` can be compiled as one program. In strict kernels the flags
+   * ask for correctly rounded division and square root of f32: a device without them is not strict.
    */
   | { readonly target: 'opencl'; readonly source: string; readonly entry: string; readonly flags: readonly string[] }
   /** CUDA C text, one `extern "C" __global__` function with the parameters of the OpenCL kernel, launched likewise. */

@@ -6,7 +6,9 @@ import type {
   KernelCompiler,
   KernelDefinition,
   KernelDescriptor,
+  KernelId,
   KernelTarget,
+  RawSources,
 } from '@gpu-bridge/abstractions';
 import { checkKernel } from '../check/check-kernel.js';
 import { emitCpp } from '../emit/c/emit-cpp.js';
@@ -37,21 +39,22 @@ export function buildIr(definition: KernelDefinition): IrKernel {
 
 /** What emitters print: the kernel as it is for devices, and its form for CPUs. */
 interface Sources {
+  readonly id: KernelId;
   readonly kernel: IrKernel;
   readonly cpu: CpuForm;
   readonly simd: NonNullable<CompileOptions['simd']>;
 }
 type Refusal = CompiledKernel['refused'][number];
 
-/** Functions that devices have exactly. */
+/** Functions that C compilers have exactly. */
 const NATIVE: ReadonlySet<MathFunction> = new Set(['fma']);
 
 const EMITTERS: Readonly<Record<KernelTarget, (sources: Sources) => KernelArtifact | Refusal>> = {
   wasm: wasmOf,
   js: ({ cpu }) => ({ target: 'js', source: emitJs(cpu) }),
-  cpp: ({ cpu }) => emitCpp(cpu),
-  opencl: ({ kernel }) => emitOpenCl(forDevice(kernel)),
-  cuda: ({ kernel }) => emitCuda(forDevice(kernel)),
+  cpp: ({ kernel, cpu, id }) => emitCpp(forCpp(kernel, cpu), id),
+  opencl: ({ kernel, id }) => emitOpenCl({ id, kernel: forDevice(kernel) }),
+  cuda: ({ kernel, id }) => emitCuda({ id, kernel: forDevice(kernel) }),
 };
 
 /** Devices have math functions of their own, but not the bits that strict kernels ask for. */
@@ -59,26 +62,51 @@ function forDevice(kernel: IrKernel): IrKernel {
   return kernel.fp === 'strict' ? lowerMath(kernel, NATIVE) : kernel;
 }
 
+/** All CPU targets share one workspace, so the form with native functions must fit into that of the others. */
+function forCpp(kernel: IrKernel, cpu: CpuForm): CpuForm {
+  const native = toCpuForm(kernel, NATIVE);
+  return native.workspace.bytes <= cpu.workspace.bytes ? native : cpu;
+}
+
 const DEFAULT_TARGETS: readonly KernelTarget[] = ['wasm', 'js'];
 
 function compile(definition: KernelDefinition, options: CompileOptions = {}): CompiledKernel {
   const kernel = buildIr(definition);
+  const targets = options.targets ?? DEFAULT_TARGETS;
+  if (definition.raw !== undefined) return compileRaw(kernel, definition.raw, targets);
   const cpu = toCpuForm(kernel);
-  const descriptor = describe(kernel, cpu.workspace.bytes);
-  const artifacts: KernelArtifact[] = [];
-  const refused: Refusal[] = [];
-  for (const target of options.targets ?? DEFAULT_TARGETS) {
-    const made = EMITTERS[target]({ kernel, cpu, simd: options.simd ?? 'auto' });
-    if ('reason' in made) refused.push(made);
-    else artifacts.push(made);
-  }
-  return { descriptor, artifacts, refused };
+  const descriptor = describe(kernel, hashIr(kernel), cpu.workspace.bytes);
+  const sources: Sources = { id: descriptor.id, kernel, cpu, simd: options.simd ?? 'auto' };
+  return { descriptor, ...sorted(targets.map((target) => EMITTERS[target](sources))) };
 }
 
-function describe(kernel: IrKernel, workspaceBytes: number): KernelDescriptor {
+/** A kernel written by hand: for the devices it has a text for. */
+function compileRaw(kernel: IrKernel, raw: RawSources, targets: readonly KernelTarget[]): CompiledKernel {
+  const descriptor = describe(kernel, hashIr(kernel, raw), 0);
+  const { id } = descriptor;
+  const reason = `a raw kernel with texts for ${Object.keys(raw).join(', ')} only`;
+  const made = targets.map((target): KernelArtifact | Refusal => {
+    if (target === 'opencl' && raw.opencl !== undefined) return emitOpenCl({ id, kernel, raw: raw.opencl });
+    if (target === 'cuda' && raw.cuda !== undefined) return emitCuda({ id, kernel, raw: raw.cuda });
+    return { target, reason };
+  });
+  return { descriptor, ...sorted(made) };
+}
+
+function sorted(made: readonly (KernelArtifact | Refusal)[]): Pick<CompiledKernel, 'artifacts' | 'refused'> {
+  const artifacts: KernelArtifact[] = [];
+  const refused: Refusal[] = [];
+  for (const one of made) {
+    if ('reason' in one) refused.push(one);
+    else artifacts.push(one);
+  }
+  return { artifacts, refused };
+}
+
+function describe(kernel: IrKernel, hash: string, workspaceBytes: number): KernelDescriptor {
   const { name, kind, params, fp, bounds, version } = kernel;
   return {
-    id: `${name}@${hashIr(kernel)}`,
+    id: `${name}@${hash}`,
     name,
     kind,
     params,

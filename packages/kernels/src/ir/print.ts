@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { RawSources } from '@gpu-bridge/abstractions';
 import type { IrKernel } from './nodes.js';
 
 /** Left out of the printed form: positions and spellings of locals, and what passes derive. */
@@ -19,7 +20,9 @@ function printValue(this: unknown, key: string, value: unknown): unknown {
   return value;
 }
 
-/** First 16 hex digits of the SHA-256 of the printed form. */
-export function hashIr(kernel: IrKernel): string {
-  return createHash('sha256').update(printIr(kernel)).digest('hex').slice(0, 16);
+/** First 16 hex digits of the SHA-256 of the printed form and of the hand-written texts, where a kernel has them. */
+export function hashIr(kernel: IrKernel, raw?: RawSources): string {
+  const hash = createHash('sha256').update(printIr(kernel));
+  if (raw !== undefined) hash.update(JSON.stringify([raw.cuda, raw.opencl, raw.wgsl]));
+  return hash.digest('hex').slice(0, 16);
 }

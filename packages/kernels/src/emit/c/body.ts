@@ -14,7 +14,7 @@ import type {
   Stmt,
   Store,
 } from '../../ir/nodes.js';
-import { storageOf } from './dialect.js';
+import { deviceOf, storageOf } from './dialect.js';
 import type { Dialect, Space } from './dialect.js';
 import { EFFECT, orderMatters } from './effects.js';
 import type { Effects } from './effects.js';
@@ -151,7 +151,7 @@ export class BodyPrinter {
         return;
       }
       case 'barrier':
-        this.line(this.dialect.barrier);
+        this.line(deviceOf(this.dialect).barrier);
         return;
       case 'items':
         this.around.items(stmt, this);

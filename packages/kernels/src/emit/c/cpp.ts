@@ -25,7 +25,6 @@ export const CPP: Dialect = {
   floatFunction: (name) => `std::${name}`,
   bitCount: (which) => `std::${which === 'popcount' ? 'popcount' : 'countl_zero'}(x)`,
   atomic,
-  barrier: '',
 };
 
 /** Includes of a text in this dialect. */

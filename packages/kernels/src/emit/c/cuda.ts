@@ -26,7 +26,18 @@ export const CUDA: Dialect = {
   floatFunction: (name, type) => (type === 'f32' ? `${name}f` : name),
   bitCount: (which, type) => `__${which === 'popcount' ? 'popc' : 'clz'}${type === 'u64' ? 'll' : ''}(x)`,
   atomic,
-  barrier: '__syncthreads();',
+  device: {
+    barrier: '__syncthreads();',
+    sharedPrefix: '__shared__',
+    entryPrefix: (size) => `extern "C" __global__${size === null ? '' : ` __launch_bounds__(${size})`} void`,
+    ids: {
+      globalId: 'blockIdx.x * blockDim.x + threadIdx.x',
+      globalSize: 'gridDim.x * blockDim.x',
+      localId: 'threadIdx.x',
+      groupId: 'blockIdx.x',
+      groupCount: 'gridDim.x',
+    },
+  },
 };
 
 function bitcast(from: DType, to: DType, text: string): string {

@@ -25,8 +25,25 @@ export interface Dialect {
   readonly bitCount: (which: 'popcount' | 'clz', type: 'u32' | 'u64') => string;
   /** Statements of a function over `pointer`, `value` and `expected` that returns the element from before. */
   readonly atomic: (operator: AtomicOperator, type: DType, space: Space, strict: boolean) => readonly string[];
-  /** All work-items of the group arrive, and see each other's writes; empty where groups run one id after the other. */
+  /** Of languages for devices. */
+  readonly device?: DeviceDialect;
+}
+
+/** What a language for devices says about work-items. */
+export interface DeviceDialect {
+  /** All work-items of the group arrive, and see each other's writes. */
   readonly barrier: string;
+  /** What stands before an array of the group, in an entry. */
+  readonly sharedPrefix: string;
+  /** What stands before an entry, with the work-items of its group where they are fixed. */
+  readonly entryPrefix: (groupSize: number | null) => string;
+  /** All of one dimension. */
+  readonly ids: Readonly<Record<'globalId' | 'globalSize' | 'localId' | 'groupId' | 'groupCount', string>>;
+}
+
+export function deviceOf(dialect: Dialect): DeviceDialect {
+  if (dialect.device === undefined) throw new Error(`${dialect.target} knows no work-items`);
+  return dialect.device;
 }
 
 export type FloatFunction = MathFunction | 'sqrt' | 'floor' | 'ceil' | 'trunc' | 'fabs';

@@ -185,48 +185,59 @@ export class Driver {
     return storageOf(this.dialect, dtype);
   }
 
-  private pointerType(slot: number): string {
+  pointerType(slot: number): string {
     const { param, part } = this.plan.slots[slot] ?? { param: '', part: 'column' };
     const isRead = part === 'offsets' || this.kernel.params[param]?.role === 'input';
     return `${BodyPrinter.arrayType(this.dialect, 'global', this.dtype(slot), !isRead)} ${this.dialect.restrict}`;
   }
 
+  /** Declaration of a uniform's value. */
+  uniformLine(slot: number): string {
+    const { types, spaces } = this.dialect;
+    const dtype = this.dtype(slot);
+    const value = `*(${spaces.global}const ${this.storage(dtype)}*)(block + ${slotWord(slot, 0)})`;
+    const name = slotName(this.plan.slots, slot);
+    return `const ${types[dtype]} ${name} = ${value}${dtype === 'bool' ? ' != 0' : ''};`;
+  }
+
+  /** Declaration of the pointer to element 0 of what a slot points at, or `behind` it. */
+  columnLine(slot: number, behind = ''): string {
+    const { types, spaces } = this.dialect;
+    const { slots } = this.plan;
+    const type = this.pointerType(slot);
+    const cast = type.slice(0, type.lastIndexOf(' '));
+    // What a run updates in a copy of its own gets its name when that is decided.
+    const name = this.privates.includes(slot) ? slotDetail(slots, slot, 'all') : slotName(slots, slot);
+    const offset = `*(${spaces.global}const ${types.u64}*)(block + ${slotWord(slot, 2)})`;
+    return `${cast} ${name} = (${cast})(memory + ${offset}${behind});`;
+  }
+
+  /** Declaration of the element count of a slot. */
+  lengthLine(slot: number): string {
+    return `const ${this.dialect.types.u32} ${slotDetail(this.plan.slots, slot, 'length')} = block[${slotWord(slot, 1)}];`;
+  }
+
   /** Statements that load everything a run needs from its argument block. */
   enter(region: string): string[] {
     const { plan, dialect } = this;
-    const { slots } = plan;
     const { u32, u64 } = dialect.types;
     const global = dialect.spaces.global;
-    const offset = (slot: number): string => `*(${global}const ${u64}*)(block + ${slotWord(slot, 2)})`;
-    const pointer = (slot: number, from: string): string => {
-      const type = this.pointerType(slot);
-      const cast = type.slice(0, type.lastIndexOf(' '));
-      // What a run updates in a copy of its own gets its name when that is decided.
-      const name = this.privates.includes(slot) ? slotDetail(slots, slot, 'all') : slotName(slots, slot);
-      return `${cast} ${name} = (${cast})(memory + ${from});`;
-    };
     const listSlots = plan.lists.flatMap((l) => [l.offsets, ...l.columns]);
     const outSlots = plan.outLists.flatMap((l) => [l.counts, ...l.columns]);
-    const lines = [
-      ...plan.uniforms.map((slot) => {
-        const dtype = this.dtype(slot);
-        const stored = dtype === 'bool' ? u32 : dialect.types[dtype];
-        const value = `*(${global}const ${stored}*)(block + ${slotWord(slot, 0)})`;
-        return `const ${dialect.types[dtype]} ${slotName(slots, slot)} = ${value}${dtype === 'bool' ? ' != 0' : ''};`;
-      }),
-      ...[...plan.columns, ...listSlots, ...outSlots].map((slot) => pointer(slot, offset(slot))),
-      ...plan.columnLengths.map(
-        (slot) => `const ${u32} ${slotDetail(slots, slot, 'length')} = block[${slotWord(slot, 1)}];`,
-      ),
-      ...plan.scratches.map(({ slot }) => {
-        const perLine = SCRATCH_ALIGN_BYTES / sizeOf(this.dtype(slot));
-        const lines = `(${u64})((block[${slotWord(slot, 1)}] + ${perLine - 1}u) / ${perLine}u)`;
-        return pointer(slot, `${offset(slot)} + ${region} * ${lines} * ${SCRATCH_ALIGN_BYTES}`);
-      }),
-    ];
+    const scratch = (slot: number): string => {
+      const perLine = SCRATCH_ALIGN_BYTES / sizeOf(this.dtype(slot));
+      const lines = `(${u64})((block[${slotWord(slot, 1)}] + ${perLine - 1}u) / ${perLine}u)`;
+      return this.columnLine(slot, ` + ${region} * ${lines} * ${SCRATCH_ALIGN_BYTES}`);
+    };
     const sizes = AXES.map((axis, i) => `const ${u32} globalSize_${axis} = block[${1 + i}];`);
-    const block = `${global}const ${u32}* block = (${global}const ${u32}*)(memory + argumentBlock);`;
-    return [block, ...lines, ...(this.kernel.kind === 'grid' ? sizes : [])];
+    return [
+      `${global}const ${u32}* block = (${global}const ${u32}*)(memory + argumentBlock);`,
+      ...plan.uniforms.map((slot) => this.uniformLine(slot)),
+      ...[...plan.columns, ...listSlots, ...outSlots].map((slot) => this.columnLine(slot)),
+      ...plan.columnLengths.map((slot) => this.lengthLine(slot)),
+      ...plan.scratches.map(({ slot }) => scratch(slot)),
+      ...(this.kernel.kind === 'grid' ? sizes : []),
+    ];
   }
 
   /** Map kernels: statements before and after the body of each item. */

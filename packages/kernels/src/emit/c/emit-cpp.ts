@@ -1,15 +1,14 @@
 import { SCRATCH_ALIGN_BYTES } from '@gpu-bridge/abstractions';
-import type { KernelArtifact } from '@gpu-bridge/abstractions';
+import type { KernelArtifact, KernelId } from '@gpu-bridge/abstractions';
 import type { CpuForm } from '../../ir/cpu-form.js';
 import type { IrKernel } from '../../ir/nodes.js';
 import { CPP, CPP_FLAGS, CPP_HEAD } from './cpp.js';
 import { Driver, slotWord, withoutUnused } from './driver.js';
 import { Effects } from './effects.js';
-import { stemOf } from './emit-gpu.js';
 import { HelperTexts } from './functions.js';
 import { groupFunction, keptName } from './group-function.js';
 import type { GroupFunction } from './group-function.js';
-import { slotDetail, slotName } from './names.js';
+import { slotDetail, slotName, stemOf } from './names.js';
 import { literal } from './operators.js';
 import { MOST_VIOLATIONS, preludeFor } from './prelude.js';
 
@@ -17,8 +16,8 @@ const ENTRY_PARAMS = 'uint8_t* memory, uint64_t argumentBlock, uint32_t first, u
 const ENTRY_ARGS = 'memory, argumentBlock, first, count, group';
 
 /** The kernel as C++ for one executor; texts of several kernels can be compiled as one. */
-export function emitCpp(form: CpuForm): KernelArtifact {
-  const name = stemOf(form.kernel);
+export function emitCpp(form: CpuForm, id: KernelId): KernelArtifact {
+  const name = stemOf(id);
   const functions = cppFunctions(form, name);
   const source = [
     ...CPP_HEAD,

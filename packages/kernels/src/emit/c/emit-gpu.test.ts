@@ -82,7 +82,10 @@ describe.skipIf(!hasNvcc())('CUDA C of kernels (nvcc)', () => {
     );
     expect(contracted).toContain('bar.sync');
     expect(contracted).toContain('.shared');
-    expect(compilePtx(...program(exact), architecture)).toContain('atom.');
+  });
+
+  it('compiles strict kernels, whose math functions are helpers', () => {
+    expect(compilePtx(...program(exact), CUDA_ARCHITECTURES[0])).toContain('atom.');
   });
 
   it('fuses multiplications and additions only where the kernel is not strict', () => {

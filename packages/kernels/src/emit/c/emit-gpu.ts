@@ -1,81 +1,79 @@
-import type { KernelArtifact } from '@gpu-bridge/abstractions';
+import type { KernelArtifact, KernelId } from '@gpu-bridge/abstractions';
 import type { IrKernel } from '../../ir/nodes.js';
-import { hashIr } from '../../ir/print.js';
 import { requirementsOf } from '../../passes/effects.js';
 import { CUDA, cudaFlags } from './cuda.js';
-import { storageOf } from './dialect.js';
+import { deviceOf, storageOf } from './dialect.js';
 import type { Dialect } from './dialect.js';
 import { Driver, withoutUnused } from './driver.js';
+import type { Declared } from './driver.js';
 import { Effects } from './effects.js';
 import { HelperTexts } from './functions.js';
-import { plain } from './names.js';
+import { stemOf } from './names.js';
 import { OPENCL, openClFlags, openClHead } from './opencl.js';
 import { preludeFor } from './prelude.js';
+import { rawBody } from './raw.js';
+import type { BodyText } from './raw.js';
 
-/** What the text of a kernel is made of; texts of several kernels can share one program. */
-export interface KernelText {
-  /** Stem of every name: `ledger_histogram_1a2b3c4d`. */
-  readonly name: string;
+/** A kernel for a device, as its author wrote it or by hand, and what it is found by. */
+export interface DeviceSource {
+  readonly id: KernelId;
   readonly kernel: IrKernel;
-  /** Helpers, the body of one id, and the run of a range: `NAME_run`. */
-  readonly functions: readonly string[];
+  /** Statements of the body in the language of the device, instead of that of the kernel. */
+  readonly raw?: string;
 }
 
-/** Name that is unique for the content of a kernel. */
-export function stemOf(kernel: IrKernel): string {
-  return `${plain(kernel.name)}_${hashIr(kernel).slice(0, 8)}`;
-}
-
-export function emitOpenCl(kernel: IrKernel): KernelArtifact {
-  const strict = kernel.fp === 'strict';
-  const { name, lines } = gpuProgram(OPENCL, kernel);
-  const needs = new Set(requirementsOf(kernel));
+export function emitOpenCl(source: DeviceSource): KernelArtifact {
+  const strict = source.kernel.fp === 'strict';
+  const needs = new Set(requirementsOf(source.kernel));
   const head = [
     ...openClHead({ f64: needs.has('f64'), wideAtomics: needs.has('i64-atomics') }),
     `#pragma OPENCL FP_CONTRACT ${strict ? 'OFF' : 'ON'}`,
   ];
-  return { target: 'opencl', source: [...head, ...lines].join('\n'), entry: name, flags: openClFlags(strict) };
+  const text = [...head, ...program(OPENCL, source)].join('\n');
+  return { target: 'opencl', source: text, entry: stemOf(source.id), flags: openClFlags(strict) };
 }
 
-export function emitCuda(kernel: IrKernel): KernelArtifact {
-  const { name, lines } = gpuProgram(CUDA, kernel);
-  return { target: 'cuda', source: lines.join('\n'), entry: name, flags: cudaFlags(kernel.fp === 'strict') };
+export function emitCuda(source: DeviceSource): KernelArtifact {
+  const flags = cudaFlags(source.kernel.fp === 'strict');
+  return { target: 'cuda', source: program(CUDA, source).join('\n'), entry: stemOf(source.id), flags };
 }
 
-/** Texts of several kernels can stand in one program. */
-function gpuProgram(dialect: Dialect, kernel: IrKernel): { readonly name: string; readonly lines: readonly string[] } {
-  const text = gpuText(dialect, kernel);
-  const lines = [...text.functions, ...entry(dialect, text)];
-  return { name: text.name, lines: [...preludeFor(dialect, kernel.fp === 'strict', lines), ...lines, ''] };
+/** Programs of several kernels can be compiled as one. */
+function program(dialect: Dialect, source: DeviceSource): string[] {
+  const lines = [...deviceFunctions(dialect, source), ...entry(dialect, source)];
+  return [...preludeFor(dialect, source.kernel.fp === 'strict', lines), ...lines, ''];
 }
 
-/** Functions of a kernel whose ids run in parallel. */
-export function gpuText(dialect: Dialect, kernel: IrKernel): KernelText {
-  const name = stemOf(kernel);
-  const effects = new Effects(kernel);
-  const helpers = new HelperTexts(dialect, kernel, name, effects);
+/** Helpers, the body of one id, and `STEM_run`, which runs one lane's share of a range. */
+export function deviceFunctions(dialect: Dialect, source: DeviceSource): string[] {
+  const { kernel, raw } = source;
+  const stem = stemOf(source.id);
   const driver = new Driver(dialect, kernel);
-  const body = driver.bodyFunction(`${name}_body`, effects, helpers.name);
-  const params = runParams(dialect, kernel, driver).map(({ type, name: param }) => `${type} ${param}`);
+  const { functions, call, enter } =
+    raw === undefined ? printedBody(driver, stem) : rawBody(driver, `${stem}_body`, raw);
+  const params = runParams(driver).map(({ type, name }) => `${type} ${name}`);
   const run = [
-    `${dialect.functionPrefix} void ${name}_run(${params.join(', ')}) {`,
-    ...withoutUnused([...driver.enter('region'), ...loop(driver, `${name}_body`)]).map((line) => `  ${line}`),
+    `${dialect.functionPrefix} void ${stem}_run(${params.join(', ')}) {`,
+    ...withoutUnused([...driver.enter('region'), ...enter, ...loop(driver, call)]).map((line) => `  ${line}`),
     '}',
   ];
   const what = kernel.workgroup === null ? kernel.kind : `grid, workgroups of ${kernel.workgroup.join(' x ')}`;
-  return { name, kernel, functions: [`// ${kernel.name} (${what})`, ...helpers.lines(), ...body, ...run] };
+  return [`// ${kernel.name} (${what})`, ...functions, ...run];
 }
 
-interface RunParam {
-  readonly type: string;
-  readonly name: string;
+function printedBody(driver: Driver, stem: string): BodyText {
+  const effects = new Effects(driver.kernel);
+  const helpers = new HelperTexts(driver.dialect, driver.kernel, stem, effects);
+  const body = driver.bodyFunction(`${stem}_body`, effects, helpers.name);
+  return { functions: [...helpers.lines(), ...body], call: driver.bodyCall(`${stem}_body`), enter: [] };
 }
 
 /**
  * `lane` of `lanes` runs every lanes-th id; its scratch is region `region`. With a workgroup `lane` is the linear local id,
  * and `team` of `teams` runs every teams-th group.
  */
-export function runParams(dialect: Dialect, kernel: IrKernel, driver: Driver): RunParam[] {
+export function runParams(driver: Driver): Declared[] {
+  const { dialect, kernel } = driver;
   const { u32, u64 } = dialect.types;
   const numbers =
     kernel.workgroup === null
@@ -93,10 +91,10 @@ export function runParams(dialect: Dialect, kernel: IrKernel, driver: Driver): R
   ];
 }
 
-function loop(driver: Driver, body: string): string[] {
+function loop(driver: Driver, call: string): string[] {
   const { dialect, kernel } = driver;
+  const { barrier } = deviceOf(dialect);
   const { u32, u64 } = dialect.types;
-  const call = driver.bodyCall(body);
   const indented = (lines: readonly string[]): string[] => lines.map((line) => `  ${line}`);
   if (kernel.workgroup === null) {
     const { before, after } = driver.aroundItem();
@@ -116,59 +114,39 @@ function loop(driver: Driver, body: string): string[] {
     ...driver.laneIds(),
     ...driver.globalIds(),
     // The last group has read its shared arrays before they are cleared.
-    ...(clear.length === 0 ? [] : [dialect.barrier, ...clear, dialect.barrier]),
+    ...(clear.length === 0 ? [] : [barrier, ...clear, barrier]),
     kernel.fullGroups ? call : `if (inRange) ${call}`,
   ];
   return [...driver.groupCounts(), `for (${u64} g = team; g < count; g += teams) {`, ...indented(inner), '}'];
 }
 
 /** The function the host launches. */
-function entry(dialect: Dialect, { name, kernel }: KernelText): string[] {
+function entry(dialect: Dialect, { id, kernel }: DeviceSource): string[] {
+  const name = stemOf(id);
   const driver = new Driver(dialect, kernel);
   const { u32, u64 } = dialect.types;
-  const isOpenCl = dialect.target === 'opencl';
-  const lane = (global: boolean): readonly string[] =>
-    isOpenCl
-      ? global
-        ? ['(uint)get_global_id(0)', '(uint)get_global_size(0)', '(uint)get_global_id(0)']
-        : ['(uint)get_local_id(0)', '(uint)get_group_id(0)', '(uint)get_num_groups(0)']
-      : global
-        ? ['blockIdx.x * blockDim.x + threadIdx.x', 'gridDim.x * blockDim.x', 'blockIdx.x * blockDim.x + threadIdx.x']
-        : ['threadIdx.x', 'blockIdx.x', 'gridDim.x'];
+  const { global } = dialect.spaces;
   const { workgroup } = kernel;
-  const size = workgroup === null ? 0 : workgroup[0] * workgroup[1] * workgroup[2];
-  const shared = kernel.shared.map(
-    (array, i) =>
-      `${isOpenCl ? '__local' : '__shared__'} ${storageOf(dialect, array.dtype)} ${driver.sharedName(i)}[${array.length}];`,
-  );
-  const args = [
-    'memory',
-    'argumentBlock',
-    'first',
-    'count',
-    ...lane(workgroup === null),
-    ...kernel.shared.map((_, i) => driver.sharedName(i)),
-    '&violations',
-  ];
-  const global = dialect.spaces.global;
+  const { ids, entryPrefix, sharedPrefix } = deviceOf(dialect);
+  const lane =
+    workgroup === null ? [ids.globalId, ids.globalSize, ids.globalId] : [ids.localId, ids.groupId, ids.groupCount];
+  const shared = kernel.shared.map((_, i) => driver.sharedName(i));
+  const args = ['memory', 'argumentBlock', 'first', 'count', ...lane, ...shared, '&violations'];
   const params = [
     `${global}${dialect.byte}* memory`,
     `${u64} argumentBlock`,
     `${u32} first`,
     `${u32} count`,
     `${global}${u32}* total`,
-  ].join(', ');
-  const head = isOpenCl
-    ? `__kernel ${size === 0 ? '' : `__attribute__((reqd_work_group_size(${size}, 1, 1))) `}void ${name}(${params}) {`
-    : `extern "C" __global__ ${size === 0 ? '' : `__launch_bounds__(${size}) `}void ${name}(${params}) {`;
+  ];
   return [
-    head,
-    ...[
-      ...shared,
-      `${u64} violations = 0;`,
-      `${name}_run(${args.join(', ')});`,
-      'if (violations != 0) gb_report(total, violations);',
-    ].map((line) => `  ${line}`),
+    `${entryPrefix(workgroup && workgroup[0] * workgroup[1] * workgroup[2])} ${name}(${params.join(', ')}) {`,
+    ...kernel.shared.map(
+      ({ dtype, length }, i) => `  ${sharedPrefix} ${storageOf(dialect, dtype)} ${driver.sharedName(i)}[${length}];`,
+    ),
+    `  ${u64} violations = 0;`,
+    `  ${name}_run(${args.join(', ')});`,
+    '  if (violations != 0) gb_report(total, violations);',
     '}',
   ];
 }

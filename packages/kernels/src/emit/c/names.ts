@@ -1,4 +1,4 @@
-import type { ArgumentSlot } from '@gpu-bridge/abstractions';
+import type { ArgumentSlot, KernelId } from '@gpu-bridge/abstractions';
 import type { IrFunction } from '../../ir/nodes.js';
 
 /*
@@ -10,6 +10,12 @@ import type { IrFunction } from '../../ir/nodes.js';
 export function plain(name: string): string {
   const text = name.replace(/\W+/g, '_').replace(/_+/g, '_').replace(/^_|_$/g, '');
   return /^[A-Za-z]/.test(text) ? text : `v${text}`;
+}
+
+/** Stem of every name of a kernel, unique for its content: `ledger_histogram_1a2b3c4d`. */
+export function stemOf(id: KernelId): string {
+  const [name = '', hash = ''] = id.split('@');
+  return `${plain(name)}_${hash.slice(0, 8)}`;
 }
 
 export function localName(fn: IrFunction, local: number): string {

@@ -29,7 +29,19 @@ export const OPENCL: Dialect = {
   floatFunction: (name) => name,
   bitCount: (which) => `${which}(x)`,
   atomic,
-  barrier: 'barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);',
+  device: {
+    barrier: 'barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);',
+    sharedPrefix: '__local',
+    entryPrefix: (size) =>
+      `__kernel${size === null ? '' : ` __attribute__((reqd_work_group_size(${size}, 1, 1)))`} void`,
+    ids: {
+      globalId: '(uint)get_global_id(0)',
+      globalSize: '(uint)get_global_size(0)',
+      localId: '(uint)get_local_id(0)',
+      groupId: '(uint)get_group_id(0)',
+      groupCount: '(uint)get_num_groups(0)',
+    },
+  },
 };
 
 /** Extensions a text of these types needs. */

@@ -1,7 +1,7 @@
 import { SCRATCH_ALIGN_BYTES, sizeOf } from '@gpu-bridge/abstractions';
 import type { CpuForm, LocalHome, PrivateCopy, Workspace } from '../../ir/cpu-form.js';
 import { planOf } from '../../emit/plan.js';
-import type { IrKernel, IrLocal, Stmt } from '../../ir/nodes.js';
+import type { IrKernel, IrLocal, MathFunction, Stmt } from '../../ir/nodes.js';
 import { walkStmts } from '../../ir/walk.js';
 import { lowerMath } from '../lower-math.js';
 import { uniformityOf } from '../uniformity.js';
@@ -12,9 +12,13 @@ import { groupLevelOf, groupable } from './group-level.js';
 import { keepLocals, mapItems } from './kept-locals.js';
 import { privatised } from './privatise.js';
 
-/** The form that the CPU emitters print, of a checked kernel in canonical form. */
-export function toCpuForm(checked: IrKernel): CpuForm {
-  const kernel = lowerMath(checked);
+/**
+ * The form that the CPU emitters print, of a checked kernel in canonical form.
+ *
+ * @param native - math functions that the target computes itself, exactly.
+ */
+export function toCpuForm(checked: IrKernel, native?: ReadonlySet<MathFunction>): CpuForm {
+  const kernel = lowerMath(checked, native);
   const { body, locals, groupLocals } = split(kernel);
   const bounded =
     kernel.workgroup === null ? body : mapItems(body, (items) => [boundItems(kernel, items, groupLocals)]);

@@ -2,7 +2,10 @@ export { array, columns, constant, helper, mutableArray, mutableColumns } from '
 export { gridKernel, mapKernel } from './authoring/define-kernel.js';
 export { raw } from './authoring/define-raw.js';
 export { specialize } from './authoring/specialize.js';
-export { createKernelCompiler } from './compile/kernel-compiler.js';
+export { attachArtifacts } from './compile/attached.js';
+export { createKernelCompiler } from './compile/create-kernel-compiler.js';
+export type { CompilerOptions } from './compile/create-kernel-compiler.js';
+export { loadCompiledKernel } from './compile/load-compiled-kernel.js';
 export { philox4x32, unitF32, unitF64 } from './library/philox.js';
 export {
   atomic,

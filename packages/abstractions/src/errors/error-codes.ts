@@ -22,6 +22,7 @@ export interface ErrorDetails {
   INVALID_ARGUMENT: { readonly field: string; readonly value: unknown; readonly expected: string };
   KERNEL_NOT_FOUND: { readonly kernel: string; readonly known: readonly string[] };
   KERNEL_BUILD_FAILED: { readonly kernel: string; readonly diagnostics: readonly KernelDiagnostic[] };
+  KERNEL_ARTIFACT_INVALID: { readonly path: string; readonly reason: string };
   KERNEL_REFUSED: { readonly kernel: string; readonly deviceId: string; readonly missing: readonly string[] };
   KERNEL_FAULT: { readonly kernel: string; readonly deviceId: string; readonly reason: string };
   BOUNDS_VIOLATION: { readonly kernel: string; readonly jobId: string; readonly violations: number };
@@ -53,6 +54,7 @@ export const RETRY_ADVICE: Readonly<Record<ErrorCode, RetryAdvice>> = {
   INVALID_ARGUMENT: 'never',
   KERNEL_NOT_FOUND: 'never',
   KERNEL_BUILD_FAILED: 'never',
+  KERNEL_ARTIFACT_INVALID: 'never',
   KERNEL_REFUSED: 'another-device',
   KERNEL_FAULT: 'another-device',
   BOUNDS_VIOLATION: 'never',

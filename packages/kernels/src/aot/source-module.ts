@@ -32,7 +32,7 @@ export class SourceModule {
     modules: ReadonlySet<string>,
   ) {
     const { program, module, errors } = parseSync(file, text, { preserveParens: false });
-    const fatal = errors.filter((error) => error.severity === 'Error');
+    const fatal = errors.filter((error) => String(error.severity) === 'Error');
     if (fatal.length > 0) {
       throw syntaxErrors(
         file,

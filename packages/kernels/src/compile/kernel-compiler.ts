@@ -3,7 +3,6 @@ import type {
   CompileOptions,
   CompiledKernel,
   KernelArtifact,
-  KernelCompiler,
   KernelDefinition,
   KernelDescriptor,
   KernelId,
@@ -24,11 +23,7 @@ import { toCpuForm } from '../passes/cpu-form/to-cpu-form.js';
 import { effectsOf, readsItemIndex, requirementsOf } from '../passes/effects.js';
 import { lowerMath } from '../passes/lower-math.js';
 import { elideBoundsChecks } from '../passes/ranges.js';
-
-/** Compiles definitions to the artifacts of targets. Holds no state. */
-export function createKernelCompiler(): KernelCompiler {
-  return { compile };
-}
+import { DEFAULT_TARGETS } from './packed-kernel.js';
 
 /** The intermediate form of a definition, checked, in canonical form, with the checks it needs. */
 export function buildIr(definition: KernelDefinition): IrKernel {
@@ -68,9 +63,8 @@ function forCpp(kernel: IrKernel, cpu: CpuForm): CpuForm {
   return native.workspace.bytes <= cpu.workspace.bytes ? native : cpu;
 }
 
-const DEFAULT_TARGETS: readonly KernelTarget[] = ['wasm', 'js'];
-
-function compile(definition: KernelDefinition, options: CompileOptions = {}): CompiledKernel {
+/** Compiles a definition from its bodies. */
+export function compileKernel(definition: KernelDefinition, options: CompileOptions): CompiledKernel {
   const kernel = buildIr(definition);
   const targets = options.targets ?? DEFAULT_TARGETS;
   if (definition.raw !== undefined) return compileRaw(kernel, definition.raw, targets);

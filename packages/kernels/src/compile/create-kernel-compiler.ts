@@ -1,0 +1,40 @@
+import type { CompileOptions, CompiledKernel, KernelCompiler, KernelDefinition } from '@gpu-bridge/abstractions';
+import { ArtifactCache } from './artifact-cache.js';
+import { attachedKernel } from './attached.js';
+import { compilerBuild } from './compiler-version.js';
+import { contentHash } from './definition-hash.js';
+import { compileKernel } from './kernel-compiler.js';
+import { flawOf, packKernel, unpackKernel } from './packed-kernel.js';
+
+export interface CompilerOptions {
+  /**
+   * Folder that keeps compiled kernels between processes, so that a kernel which has not changed is not parsed again.
+   * It is made where it does not exist. None by default.
+   */
+  readonly cacheFolder?: string;
+  /** Size beyond which the entries of the cache folder that were not used for longest are removed; default 256 MiB. */
+  readonly cacheBytes?: number;
+}
+
+/**
+ * Compiles definitions, or gives what a build or an earlier process has compiled from them.
+ *
+ * @throws GpuBridgeError `INVALID_ARGUMENT` for a cache folder that cannot be made.
+ */
+export function createKernelCompiler({ cacheFolder, cacheBytes }: CompilerOptions = {}): KernelCompiler {
+  const cache = cacheFolder === undefined ? undefined : new ArtifactCache(cacheFolder, cacheBytes);
+  return {
+    compile: (definition, options = {}) =>
+      attachedKernel(definition, options) ??
+      (cache ? compileThrough(cache, definition, options) : compileKernel(definition, options)),
+  };
+}
+
+function compileThrough(cache: ArtifactCache, definition: KernelDefinition, options: CompileOptions): CompiledKernel {
+  const key = contentHash(definition, compilerBuild(), JSON.stringify(options));
+  const kept = cache.get(key);
+  if (kept !== undefined && flawOf(kept) === undefined) return unpackKernel(kept);
+  const compiled = compileKernel(definition, options);
+  cache.set(key, packKernel(definition, compiled, options));
+  return compiled;
+}

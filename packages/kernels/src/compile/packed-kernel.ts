@@ -1,0 +1,99 @@
+import { createHash } from 'node:crypto';
+import type {
+  CompileOptions,
+  CompiledKernel,
+  KernelArtifact,
+  KernelDefinition,
+  KernelDescriptor,
+  KernelTarget,
+} from '@gpu-bridge/abstractions';
+import { IR_VERSION } from '../ir/nodes.js';
+import { COMPILER_VERSION } from './compiler-version.js';
+import { declarationHash } from './definition-hash.js';
+
+/** A compiled kernel as JSON: what a bundle, the disk cache and, with its contents in files, a manifest hold. */
+export interface PackedKernel {
+  readonly format: 1;
+  readonly irVersion: number;
+  /** Version of `@gpu-bridge/kernels` that compiled it. */
+  readonly compiler: string;
+  /** {@link declarationHash} of the definition it was compiled from. */
+  readonly source: string;
+  readonly simd: NonNullable<CompileOptions['simd']>;
+  readonly descriptor: KernelDescriptor;
+  readonly artifacts: readonly PackedArtifact[];
+  readonly refused: CompiledKernel['refused'];
+}
+
+/** An artifact; bytes are base64, texts stand as they are. */
+export interface PackedArtifact {
+  readonly target: KernelTarget;
+  /** SHA-256 of the bytes, or of the text as UTF-8. */
+  readonly sha256: string;
+  readonly content: string;
+  readonly [detail: string]: unknown;
+}
+
+export const DEFAULT_TARGETS: readonly KernelTarget[] = ['wasm', 'js'];
+
+export function packKernel(
+  definition: KernelDefinition,
+  { descriptor, artifacts, refused }: CompiledKernel,
+  { simd = 'auto' }: CompileOptions = {},
+): PackedKernel {
+  return {
+    format: 1,
+    irVersion: IR_VERSION,
+    compiler: COMPILER_VERSION,
+    source: declarationHash(definition),
+    simd,
+    descriptor,
+    artifacts: artifacts.map(packArtifact),
+    refused,
+  };
+}
+
+function packArtifact(artifact: KernelArtifact): PackedArtifact {
+  if (artifact.target === 'wasm') {
+    const { bytes, ...details } = artifact;
+    return { ...details, sha256: sha256(bytes), content: Buffer.from(bytes).toString('base64') };
+  }
+  const { source, ...details } = artifact;
+  return { ...details, sha256: sha256(source), content: source };
+}
+
+/** What keeps a packed kernel from being used; undefined where nothing does. */
+export function flawOf(packed: PackedKernel): string | undefined {
+  if (packed.format !== 1) return `its format is ${String(packed.format)}, this version reads format 1`;
+  if (packed.irVersion !== IR_VERSION)
+    return `it was compiled for IR version ${packed.irVersion}, this is ${IR_VERSION}`;
+  const changed = packed.artifacts.find((artifact) => sha256(contentOf(artifact)) !== artifact.sha256);
+  return changed && `the ${changed.target} artifact is not what its hash says`;
+}
+
+/** The kernel; only for what {@link flawOf} finds no fault with. */
+export function unpackKernel({ descriptor, artifacts, refused }: PackedKernel): CompiledKernel {
+  return { descriptor, artifacts: artifacts.map(unpackArtifact), refused };
+}
+
+function unpackArtifact(packed: PackedArtifact): KernelArtifact {
+  const { sha256: _sha256, content: _content, ...details } = packed;
+  const content = contentOf(packed);
+  return (
+    typeof content === 'string' ? { ...details, source: content } : { ...details, bytes: content }
+  ) as KernelArtifact;
+}
+
+function contentOf({ target, content }: PackedArtifact): string | Uint8Array<ArrayBuffer> {
+  return target === 'wasm' ? new Uint8Array(Buffer.from(content, 'base64')) : content;
+}
+
+/** Whether it answers for every target that is asked for, with an artifact or with a reason. */
+export function answers(packed: PackedKernel, { targets = DEFAULT_TARGETS, simd = 'auto' }: CompileOptions): boolean {
+  const answered = new Set([...packed.artifacts, ...packed.refused].map(({ target }) => target));
+  return packed.simd === simd && targets.every((target) => answered.has(target));
+}
+
+export function sha256(content: string | Uint8Array): string {
+  return createHash('sha256').update(content).digest('hex');
+}

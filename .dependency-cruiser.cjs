@@ -15,7 +15,8 @@ const layers = {
     ...['abstractions', 'protocol', 'kernels', 'runtime', 'streams', 'compute-cpu', 'compute-native'],
     ...['silo', 'cluster-nats', 'grains'],
   ],
-  cli: ['hosting'],
+  cli: ['abstractions', 'kernels'],
+  unplugin: ['abstractions', 'kernels'],
 };
 
 // Tests, and what several tests of a package share.

@@ -4,4 +4,4 @@ export { SourceModule } from './aot/source-module.js';
 export type { Insertion } from './aot/source-module.js';
 export type { BuiltFile, KernelManifest, ManifestArtifact } from './compile/load-compiled-kernel.js';
 export { packKernel } from './compile/packed-kernel.js';
-export type { PackedKernel } from './compile/packed-kernel.js';
+export type { PackedArtifact, PackedKernel } from './compile/packed-kernel.js';

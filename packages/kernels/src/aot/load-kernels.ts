@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { extname, isAbsolute, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { GpuBridgeError } from '@gpu-bridge/abstractions';
 import type { HelperDefinition, KernelDefinition } from '@gpu-bridge/abstractions';
 import { build } from 'esbuild';
 import type { BuildFailure, Loader, Plugin } from 'esbuild';
@@ -78,12 +79,16 @@ async function bundle(entry: string, outfile: string, plugins: Plugin[]): Promis
     const { errors } = e as Partial<BuildFailure>;
     const [first] = errors ?? [];
     if (errors === undefined || first === undefined) throw e;
-    // A plugin's own error, such as a file that does not parse, comes through as it was.
-    if (first.detail instanceof Error) throw first.detail;
+    // A plugin's own errors, such as files that do not parse, come through as they were.
+    const details = errors.map(({ detail }) => detail as unknown).filter((detail) => detail instanceof Error);
+    const parsing = details.flatMap((d) => (GpuBridgeError.is(d, 'KERNEL_BUILD_FAILED') ? d.details.diagnostics : []));
+    if (parsing.length > 0) throw syntaxErrors(parsing);
+    if (details[0]) throw details[0];
     throw syntaxErrors(
-      first.location?.file ?? 'input',
       errors.map(({ text, location }) => ({
+        rule: 'syntax',
         message: text,
+        file: location?.namespace === 'file' ? resolve(location.file) : (location?.file ?? 'input'),
         line: location?.line ?? 1,
         column: (location?.column ?? 0) + 1,
       })),

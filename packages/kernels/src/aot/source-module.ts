@@ -35,8 +35,10 @@ export class SourceModule {
     const fatal = errors.filter((error) => String(error.severity) === 'Error');
     if (fatal.length > 0) {
       throw syntaxErrors(
-        file,
-        fatal.map(({ message, labels }) => ({ message, ...lineAndColumn(text, labels[0]?.start ?? 0) })),
+        fatal.map(({ message, labels }) => ({
+          ...{ rule: 'syntax', message, file },
+          ...lineAndColumn(text, labels[0]?.start ?? 0),
+        })),
       );
     }
     this.calls = findDefinitions(program, modules);
@@ -85,12 +87,9 @@ export function insert(text: string, insertions: readonly Insertion[]): string {
   return result + text.slice(from);
 }
 
-/** `KERNEL_BUILD_FAILED` for a file that is no program. */
-export function syntaxErrors(
-  file: string,
-  errors: readonly Pick<KernelDiagnostic, 'message' | 'line' | 'column'>[],
-): GpuBridgeError<'KERNEL_BUILD_FAILED'> {
-  const diagnostics = errors.map((error) => ({ rule: 'syntax', file, ...error }));
+/** `KERNEL_BUILD_FAILED` for files that are no programs. */
+export function syntaxErrors(diagnostics: readonly KernelDiagnostic[]): GpuBridgeError<'KERNEL_BUILD_FAILED'> {
   const list = diagnostics.map((d) => `${d.file}:${d.line}:${d.column} ${d.rule}: ${d.message}`).join('\n  ');
-  return new GpuBridgeError('KERNEL_BUILD_FAILED', { kernel: file, diagnostics }, `cannot read ${file}\n  ${list}`);
+  const kernel = diagnostics[0]?.file ?? '';
+  return new GpuBridgeError('KERNEL_BUILD_FAILED', { kernel, diagnostics }, `files cannot be read\n  ${list}`);
 }

@@ -3,7 +3,7 @@ import { dirname, resolve, sep } from 'node:path';
 import { GpuBridgeError } from '@gpu-bridge/abstractions';
 import type { CompiledKernel } from '@gpu-bridge/abstractions';
 import { flawOf, unpackKernel } from './packed-kernel.js';
-import type { PackedArtifact, PackedKernel } from './packed-kernel.js';
+import type { ArtifactDetails, PackedArtifact, PackedKernel } from './packed-kernel.js';
 
 /** `manifest.json` of a kernel that `gpu-bridge compile` wrote: a packed kernel whose contents lie in files beside it. */
 export interface KernelManifest extends Omit<PackedKernel, 'artifacts'> {
@@ -14,7 +14,7 @@ export interface KernelManifest extends Omit<PackedKernel, 'artifacts'> {
   readonly tools: Readonly<Record<string, string>>;
 }
 
-export interface ManifestArtifact extends Omit<PackedArtifact, 'content'> {
+export interface ManifestArtifact extends ArtifactDetails {
   /** Relative to the manifest. */
   readonly file: string;
 }
@@ -41,7 +41,7 @@ export function loadCompiledKernel(manifestPath: string): CompiledKernel {
     const from = resolve(dirname(path), file);
     if (!from.startsWith(dirname(path) + sep)) throw invalid(path, `${file} lies outside its folder`);
     const content = read(path, from).toString(artifact.target === 'wasm' ? 'base64' : 'utf8');
-    return { ...artifact, content } as PackedArtifact;
+    return { ...(artifact as ArtifactDetails), content };
   });
   const packed: PackedKernel = { ...manifest, artifacts };
   const flaw = flawOf(packed);

@@ -25,13 +25,16 @@ export interface PackedKernel {
   readonly refused: CompiledKernel['refused'];
 }
 
-/** An artifact; bytes are base64, texts stand as they are. */
-export interface PackedArtifact {
+/** What stands beside the content of an artifact: its entry, its flags. */
+export interface ArtifactDetails {
   readonly target: KernelTarget;
   /** SHA-256 of the bytes, or of the text as UTF-8. */
   readonly sha256: string;
-  readonly content: string;
   readonly [detail: string]: unknown;
+}
+export interface PackedArtifact extends ArtifactDetails {
+  /** The text, or bytes as base64. */
+  readonly content: string;
 }
 
 export const DEFAULT_TARGETS: readonly KernelTarget[] = ['wasm', 'js'];

@@ -41,7 +41,7 @@ export function loadCompiledKernel(manifestPath: string): CompiledKernel {
     const from = resolve(dirname(path), file);
     if (!from.startsWith(dirname(path) + sep)) throw invalid(path, `${file} lies outside its folder`);
     const content = read(path, from).toString(artifact.target === 'wasm' ? 'base64' : 'utf8');
-    return { ...(artifact as ArtifactDetails), content };
+    return { ...artifact, content };
   });
   const packed: PackedKernel = { ...manifest, artifacts };
   const flaw = flawOf(packed);

@@ -8,8 +8,8 @@ import { OP } from './opcodes.js';
 import type { Val } from './opcodes.js';
 import { emitStmts } from './statements.js';
 
-/** Helpers up to this size are inlined: Node 20 does not inline WebAssembly calls itself. */
-const INLINE_NODES = 80;
+/** Helpers up to this size are inlined: Node 20 does not inline WebAssembly calls itself. The size of `exp` and `log`. */
+const INLINE_NODES = 120;
 /** Private copies are not handed to helpers. */
 const NO_COPIES: ReadonlyMap<number, number> = new Map();
 

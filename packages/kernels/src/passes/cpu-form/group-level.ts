@@ -49,7 +49,10 @@ function markStmts(body: readonly Stmt[], uniformity: Uniformity, locals: Readon
     return any;
   };
   const one = (stmt: Stmt, loop: Loop | null): boolean => {
-    const inside = blocksOf(stmt).some((inner) => block(inner, stmt.op === 'loop' ? stmt : loop));
+    // Every block is visited, whatever the first one says.
+    const inside = blocksOf(stmt)
+      .map((inner) => block(inner, stmt.op === 'loop' ? stmt : loop))
+      .includes(true);
     const own = inside || isSeed(stmt, uniformity, locals) || (isJump(stmt) && loop !== null && marked.has(loop));
     // A uniform jump out of a loop of the group belongs to the group too; whether the loop does is known only now.
     if (own && !marked.has(stmt)) {

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { forms, loadForm } from './forms.js';
 
 const files = [
+  'packages/kernels/src/testing/language-kernels.ts',
   'packages/kernels/src/testing/sample-kernels.ts',
   'samples/je-decomposition/src/kernel/je.kernel.ts',
   'tests/support/compute-kernels.ts',

@@ -24,12 +24,7 @@ export function declareVariable(f: FunctionState, node: VariableDeclarator, muta
     const alias = called?.results ?? aliasOf(f, init);
     const before = called ? [called.stmt] : [];
     if (alias !== undefined && id.type === 'Identifier') {
-      if (mutable)
-        throw new Finding(
-          'not-a-value',
-          `'${id.name}' names a parameter, an array or several results; declare it with const`,
-          offsetOf(f, node),
-        );
+      // Bundlers write let for const; an assignment to such a name is refused where it stands.
       return [...before, ...declareName(f, id.name, alias, offsetOf(f, id))];
     }
     if (id.type === 'ObjectPattern') {

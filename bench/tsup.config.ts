@@ -1,3 +1,6 @@
 import { defineLibrary } from '../tsup.base.js';
 
-export default defineLibrary({ entry: ['src/main.ts'], dts: false });
+export default defineLibrary({
+  entry: ['src/main.ts', 'src/kernels/worker.ts', 'src/kernels/peers/peer-process.ts', 'src/kernels/first-result.ts'],
+  dts: false,
+});

@@ -3,10 +3,11 @@ import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { containment } from './containment.js';
 import { journalEntries } from './journal-entries.js';
+import { kernels } from './kernels/benchmark.js';
 import { latency } from './latency.js';
 import { formatFigure } from './report.js';
 
-const BENCHMARKS = [journalEntries, latency, containment];
+const BENCHMARKS = [journalEntries, latency, containment, kernels];
 
 const USAGE = `usage: npm run -s bench -- NAME [--json]
 

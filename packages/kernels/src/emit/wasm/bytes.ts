@@ -26,7 +26,16 @@ export class ByteWriter {
 
   /** Signed LEB128. */
   s32(value: number): this {
-    return this.s64(BigInt(value | 0));
+    let rest = value | 0;
+    for (;;) {
+      const low = rest & 0x7f;
+      rest >>= 7;
+      if ((rest === 0 && (low & 0x40) === 0) || (rest === -1 && (low & 0x40) !== 0)) {
+        this.bytes.push(low);
+        return this;
+      }
+      this.bytes.push(low | 0x80);
+    }
   }
 
   s64(value: bigint): this {

@@ -1,11 +1,24 @@
 // The examples of docs/KERNELS.md, in its order; a test holds the two together.
-// prettier-ignore
-import { createKernelCompiler, f64, i64, input, mapKernel, output, ragged, struct, u32, uniform } from '@gpu-bridge/kernels';
+import { createKernelCompiler, f32, input, mapKernel, output, uniform } from '@gpu-bridge/kernels';
+
+export const scale = mapKernel(
+  'guide/scale',
+  { params: { a: uniform(f32), x: input(f32), y: output(f32) } },
+  (k, { a, x, y }) => {
+    y.value = a * x;
+  },
+);
+
+const { descriptor, artifacts } = createKernelCompiler().compile(scale);
+
+export { artifacts, descriptor };
+
+import { f64, i64, ragged, scratch, struct, u32 } from '@gpu-bridge/kernels';
 
 const Line = struct({ amount: i64, account: u32 });
 
 export const totals = mapKernel(
-  'ledger/totals',
+  'guide/totals',
   { params: { lines: input(ragged(Line)), rate: uniform(f64), total: output(i64), scaled: output(f64) } },
   (k, { lines, rate, total, scaled }) => {
     let sum = k.i64(0);
@@ -15,115 +28,134 @@ export const totals = mapKernel(
   },
 );
 
-const { descriptor, artifacts } = createKernelCompiler().compile(totals);
+export const credits = mapKernel(
+  'guide/credits',
+  {
+    params: {
+      lines: input(ragged(Line)),
+      found: output(ragged(Line, { max: [1, 0] })),
+      seen: scratch(u32, { max: [1, 0] }),
+    },
+  },
+  (k, { lines, found, seen }) => {
+    let accounts = k.u32(0);
+    for (let i = k.u32(0); i < lines.length; i++) {
+      if (lines.amount[i]! >= 0n) continue;
+      let isNew = true;
+      for (let j = k.u32(0); j < accounts; j++) if (seen[j]! === lines.account[i]!) isNew = false;
+      if (!isNew) continue;
+      seen[accounts] = lines.account[i]!;
+      accounts++;
+      found.push({ amount: lines.amount[i]!, account: lines.account[i]! });
+    }
+  },
+);
 
-export { artifacts, descriptor };
-
-import {
-  array,
-  atomic,
-  bool,
-  columns,
-  constant,
-  f32,
-  gridKernel,
-  helper,
-  raw,
-  shared,
-  specialize,
-} from '@gpu-bridge/kernels';
+import { atomic, gridKernel } from '@gpu-bridge/kernels';
 
 export const histogram = gridKernel(
-  'ledger/histogram',
+  'guide/histogram',
   { params: { account: input(u32), bins: atomic(u32) } },
   (k, { account, bins }) => {
-    const i = k.global.x;
-    if (i < account.length) k.atomicAdd(bins, account[i]!, 1);
+    k.atomicAdd(bins, account[k.global.x]!, 1);
   },
 );
 
-export const blockSums = gridKernel(
-  'ledger/block-sums',
+export const degrees = gridKernel(
+  'guide/degrees',
   {
-    params: { x: input(f64), sums: output(f64) },
-    workgroup: 64,
-    grid: 'full-groups',
-    shared: { tile: shared(f64, 64) },
+    params: {
+      row: input(u32, { indexes: 'col', inclusive: true }),
+      col: input(u32, { indexes: 'weight' }),
+      weight: input(f32),
+      out: output(f32),
+    },
   },
-  (k, { x, sums, tile }) => {
-    const i = k.local.x;
-    tile[i] = k.inRange ? x[k.global.x]! : 0;
+  (k, { row, col, weight, out }) => {
+    const u = k.global.x;
+    let sum = k.f32(0);
+    for (let e = row[u]!; e < row[u + 1]!; e++) sum += weight[col[e]!]!;
+    out[u] = sum;
+  },
+);
+
+import { shared } from '@gpu-bridge/kernels';
+
+export const blockSum = gridKernel(
+  'guide/block-sum',
+  {
+    params: { x: input(f32), out: output(f32) },
+    workgroup: 256,
+    shared: { tile: shared(f32, 256) },
+    grid: 'full-groups',
+  },
+  (k, { x, out, tile }) => {
+    const l = k.local.x;
+    tile[l] = k.inRange ? x[k.global.x]! : 0;
     k.barrier();
-    for (let half = k.localSize.x / 2; half > 0; half /= 2) {
-      if (i < half) tile[i] += tile[i + half]!;
+    for (let s = k.u32(128); s > 0; s >>= 1) {
+      if (l < s) tile[l] = tile[l]! + tile[l + s]!;
       k.barrier();
     }
-    if (i === 0) sums[k.group.x] = tile[0]!;
+    if (l === 0) out[k.group.x] = tile[0]!;
   },
 );
 
-const sum = helper('sum', { args: { xs: array(u32), from: u32 }, returns: u32 }, (k, { xs, from }) => {
-  let s = k.u32(0);
-  for (let i = from; i < xs.length; i++) s += xs[i]!;
-  return s;
+import { columns, helper } from '@gpu-bridge/kernels';
+
+const Range = struct({ low: i64, high: i64 });
+
+const rangeOf = helper('range_of', { args: { lines: columns(Line) }, returns: Range }, (k, { lines }) => {
+  let low = k.i64(0);
+  let high = k.i64(0);
+  for (let i = k.u32(0); i < lines.length; i++) {
+    low = k.min(low, lines.amount[i]!);
+    high = k.max(high, lines.amount[i]!);
+  }
+  return { low, high };
 });
-// in a kernel with `uses: { sum }`:  k.uses.sum({ xs: lines.account, from: 0 })
-
-export const accounts = mapKernel(
-  'ledger/accounts',
-  { params: { lines: input(ragged(Line)), total: output(u32) }, uses: { sum } },
-  (k, { lines, total }) => {
-    total.value = k.uses.sum({ xs: lines.account, from: 0 });
-  },
-);
-
-const extremes = helper(
-  'extremes',
-  {
-    args: { lines: columns(Line) },
-    returns: struct({ low: i64, high: i64, empty: bool }),
-    constants: { NONE: constant(i64, 0n) },
-  },
-  (k, { lines }) => {
-    if (lines.length === 0) return { low: k.constants.NONE, high: k.constants.NONE, empty: true };
-    let low = lines.amount[0]!;
-    let high = low;
-    for (let i = k.u32(1); i < lines.length; i++) {
-      low = k.min(low, lines.amount[i]!);
-      high = k.max(high, lines.amount[i]!);
-    }
-    return { low, high, empty: false };
-  },
-);
 
 export const spread = mapKernel(
-  'ledger/spread',
-  { params: { lines: input(ragged(Line)), spread: output(i64) }, uses: { extremes } },
-  (k, { lines, spread }) => {
-    const { low, high } = k.uses.extremes({ lines });
-    spread.value = high - low;
+  'guide/spread',
+  { params: { lines: input(ragged(Line)), out: output(i64) }, uses: { rangeOf } },
+  (k, { lines, out }) => {
+    const { low, high } = k.uses.rangeOf({ lines });
+    out.value = high - low;
   },
 );
 
-const rounds = mapKernel(
-  'ledger/rounds',
-  {
-    params: { x: input(u32), y: output(u32) },
-    constants: { ROUNDS: constant(u32, 10), FINAL: constant(bool, false) },
-  },
+import { constant, specialize } from '@gpu-bridge/kernels';
+
+export const power = mapKernel(
+  'guide/power',
+  { params: { x: input(f32), y: output(f32) }, constants: { TIMES: constant(u32, 2) } },
   (k, { x, y }) => {
-    let n = x;
-    for (let i = k.u32(0); i < k.constants.ROUNDS; i++) n = n * 3 + 1;
-    y.value = k.constants.FINAL ? n ^ (n >> 16) : n;
+    let product = k.f32(1);
+    for (let i = k.u32(0); i < k.constants.TIMES; i++) product *= x;
+    y.value = product;
   },
 );
-export const fewRounds = specialize(rounds, { ROUNDS: 2, FINAL: true });
 
-export const scaled = raw(
-  'ledger/scaled',
-  { params: { x: input(f32), y: output(f32), factor: uniform(f32) } },
-  {
-    cuda: 'if (global_x < y_length) y[global_x] = factor * x[global_x];',
-    opencl: 'if (global_x < y_length) y[global_x] = factor * x[global_x];',
+export const cube = specialize(power, { TIMES: 3 });
+
+import { philox4x32, unitF32 } from '@gpu-bridge/kernels';
+
+export const walk = mapKernel(
+  'guide/walk',
+  { params: { seed: uniform(u32), start: input(f32), end: output(f32) }, uses: { philox4x32, unitF32 } },
+  (k, { seed, start, end }) => {
+    const random = k.uses.philox4x32({ c0: k.item, c1: 0, c2: 0, c3: 0, k0: seed, k1: 0 });
+    const u = k.uses.unitF32({ word: random.x });
+    const v = k.uses.unitF32({ word: random.y });
+    const normal = k.sqrt(-2 * k.log(1 - u)) * k.cos(k.f32(6.2831853) * v);
+    end.value = start * k.exp(normal);
   },
+);
+
+import { raw } from '@gpu-bridge/kernels';
+
+export const saxpy = raw(
+  'guide/saxpy',
+  { params: { a: uniform(f32), x: input(f32), y: output(f32) } },
+  { cuda: 'y[global_x] = fmaf(a, x[global_x], 1.0f);', opencl: 'y[global_x] = fma(a, x[global_x], 1.0f);' },
 );

@@ -3,6 +3,7 @@ import type { GpuBridgeOptions, LifecycleParticipant } from '@gpu-bridge/abstrac
 import { cpuBackendModule } from '@gpu-bridge/compute-cpu';
 import { grainsModule } from '@gpu-bridge/grains';
 import { createKernelCompiler } from '@gpu-bridge/kernels';
+import type { CompilerOptions } from '@gpu-bridge/kernels';
 import { runtimeModule } from '@gpu-bridge/runtime';
 import { resolveSiloOptions, siloModule } from '@gpu-bridge/silo';
 import type { SiloOptions } from '@gpu-bridge/silo';
@@ -13,6 +14,11 @@ import { GpuBridgeHost } from './gpu-bridge-host.js';
 export interface GpuBridgeHostOptions extends GpuBridgeOptions {
   /** The in-process silo: activations, call queues, shutdown. */
   readonly silo?: SiloOptions;
+  /**
+   * Folder that keeps compiled kernels between starts, made where it does not exist; what lies in it is run, so keep it to
+   * this application. Default none: kernels that no build has compiled are compiled at every start.
+   */
+  readonly kernelCacheFolder?: string;
 }
 
 /**
@@ -39,15 +45,19 @@ export function addGpuBridge(container: Container, options: GpuBridgeHostOptions
       'a container without it: a silo has one bridge',
     );
   }
-  const { silo, ...bridge } = options;
+  const { silo, kernelCacheFolder, ...bridge } = options;
   const resolved = resolveOptions(bridge);
   resolveSiloOptions(silo);
+  const compiler = createKernelCompiler(checkedCache(kernelCacheFolder));
   container.bind(Tokens.Options).toConstantValue(resolved);
-  container
-    .bind(Tokens.KernelCompiler)
-    .toDynamicValue(() => createKernelCompiler())
-    .inSingletonScope();
+  container.bind(Tokens.KernelCompiler).toConstantValue(compiler);
   container.load(runtimeModule, siloModule(silo), grainsModule);
   if (resolved.cpu !== false) container.load(cpuBackendModule);
   return new GpuBridgeHost(() => container.getAllAsync<LifecycleParticipant>(Tokens.LifecycleParticipant));
+}
+
+function checkedCache(folder: unknown): CompilerOptions {
+  if (folder === undefined) return {};
+  if (typeof folder === 'string' && folder !== '') return { cacheFolder: folder };
+  throw GpuBridgeError.invalidArgument('options.kernelCacheFolder', folder, 'the path of a folder');
 }

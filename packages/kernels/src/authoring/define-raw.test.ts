@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { checkKernel } from '../check/check-kernel.js';
-import { f32, input, output, raw, shared, uniform } from '../index.js';
+import { f32, input, output, raw, shared, struct, u32, uniform } from '../index.js';
 
 const params = { a: input(f32), scale: uniform(f32), out: output(f32) };
 
@@ -35,6 +35,13 @@ describe('raw', () => {
     ['nothing', undefined, /sources/],
   ])('refuses %s', (_what, sources, message) => {
     expect(() => raw('test/raw', { params }, sources as never)).toThrow(message);
+  });
+
+  it('refuses parameters that would have one name in the text', () => {
+    const clash = { a: input(f32), a_length: uniform(u32) };
+    expect(() => raw('test/raw', { params: clash }, { cuda: ';' })).toThrow(/params.*a_length/);
+    const columns = { p: input(struct({ x: f32 })), p_x: input(f32) };
+    expect(() => raw('test/raw', { params: columns }, { cuda: ';' })).toThrow(/params.*p_x/);
   });
 
   it('refuses what other kernels refuse', () => {

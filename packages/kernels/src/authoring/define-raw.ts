@@ -1,4 +1,4 @@
-import { GpuBridgeError } from '@gpu-bridge/abstractions';
+import { GpuBridgeError, columnsOf } from '@gpu-bridge/abstractions';
 import type {
   GridOptions,
   HelperUses,
@@ -39,6 +39,13 @@ export function raw<const P extends KernelParams, const S extends KernelShared =
     if (typeof text !== 'string' || text.trim() === '')
       throw GpuBridgeError.invalidArgument(`sources.${language}`, text, 'the statements of the body');
   }
+  const names = Object.entries(options.params).flatMap(([param, { role, type }]) => {
+    if (role === 'uniform' || type.kind === 'ragged') return [param];
+    return [`${param}_length`, ...columnsOf(type).map((c) => (type.kind === 'struct' ? `${param}_${c.name}` : param))];
+  });
+  const twice = [...names, ...Object.keys(options.shared ?? {})].find((name, i, all) => all.indexOf(name) !== i);
+  if (twice !== undefined)
+    throw GpuBridgeError.invalidArgument('params', twice, 'parameters whose names differ in the text');
   // Nothing can check the indexes of a text.
   const definition = gridKernel(name, { ...options, bounds: 'off' }, () => {});
   rememberCallSite(definition.body, raw);

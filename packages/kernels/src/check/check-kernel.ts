@@ -26,6 +26,8 @@ import { isVoid, lowerBlock, lowerEffects, lowerReturn } from './statements.js';
  */
 export function checkKernel(definition: KernelDefinition): IrKernel {
   const kernel = lowerKernel(definition);
+  // Only such kernels can have barriers.
+  if (!kernel.fullGroups) return kernel;
   const diagnostics = new Diagnostics();
   const { locate } = sourceOf(`kernel ${definition.name}`, definition.body);
   for (const violation of uniformityOf(kernel).violations) diagnostics.add(locate, divergence(violation, locate));

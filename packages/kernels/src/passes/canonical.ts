@@ -9,6 +9,7 @@ import type {
   Loop,
   Stmt,
 } from '../ir/nodes.js';
+import { isSameTree } from '../ir/same-tree.js';
 import { blocksOf, isImpure, rewriteBlock } from '../ir/walk.js';
 import type { Rewrite } from '../ir/walk.js';
 import { foldConstants } from './fold.js';
@@ -30,13 +31,11 @@ const MAX_ROUNDS = 20;
 export function canonicalFunction(fn: IrFunction): IrFunction {
   let body = fn.body;
   const argLocals = fn.args.flatMap((arg) => (arg.kind === 'scalar' ? [arg.local] : []));
-  let before = '';
   for (let round = 0; round < MAX_ROUNDS; round++) {
+    const before = body;
     body = dropTail(rewriteBlock(body, REWRITE), 'return');
     body = propagateCopies(inlineSingleUses(body), argLocals);
-    const now = JSON.stringify(body, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value));
-    if (now === before) break;
-    before = now;
+    if (isSameTree(body, before)) break;
   }
   return renumberLocals({ ...fn, body });
 }

@@ -1,4 +1,5 @@
 import type { Expr } from '../ir/nodes.js';
+import { isSameTree } from '../ir/same-tree.js';
 
 /** Two branches under a condition: blocks of an `if`, or values of a conditional. */
 export interface Choice<T> {
@@ -22,25 +23,14 @@ export function joinChoices<T>(
     ...{ op: 'logical', type: 'bool', operator, left: condition, right, at: condition.at },
   });
   const no = inner(whenFalse);
-  if (no && same(no.whenTrue, whenTrue))
+  if (no && isSameTree(no.whenTrue, whenTrue))
     return { condition: logical('or', no.condition), whenTrue, whenFalse: no.whenFalse };
-  if (no && same(no.whenFalse, whenTrue))
+  if (no && isSameTree(no.whenFalse, whenTrue))
     return { condition: logical('or', negate(no.condition)), whenTrue, whenFalse: no.whenTrue };
   const yes = inner(whenTrue);
-  if (yes && same(yes.whenFalse, whenFalse))
+  if (yes && isSameTree(yes.whenFalse, whenFalse))
     return { condition: logical('and', yes.condition), whenTrue: yes.whenTrue, whenFalse };
-  if (yes && same(yes.whenTrue, whenFalse))
+  if (yes && isSameTree(yes.whenTrue, whenFalse))
     return { condition: logical('and', negate(yes.condition)), whenTrue: yes.whenFalse, whenFalse };
   return undefined;
-}
-
-/** Whether two parts of a tree are alike but for their places in the text. */
-function same(a: unknown, b: unknown): boolean {
-  if (Object.is(a, b)) return true;
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
-  const [left, right] = [Object.entries(a), Object.entries(b)];
-  return (
-    left.length === right.length &&
-    left.every(([key, value]) => key === 'at' || (key in b && same(value, (b as Record<string, unknown>)[key])))
-  );
 }

@@ -106,7 +106,8 @@ function describe(kernel: IrKernel, hash: string, workspaceBytes: number): Kerne
     params,
     layout: argumentLayout(params, workspaceBytes),
     effects: effectsOf(kernel),
-    requires: requirementsOf(kernel),
+    // What the library needs that a strict kernel is linked with counts too.
+    requires: requirementsOf(forDevice(kernel)),
     workgroup: kernel.workgroup,
     workspaceBytes,
     readsItemIndex: readsItemIndex(kernel),

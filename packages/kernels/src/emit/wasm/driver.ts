@@ -41,7 +41,9 @@ export function emitUpTo(code: Code, current: number, end: Ready, each: () => vo
   const step = (count: number, emit: () => void): void => {
     const isEnough = (): void => {
       emitReady(code, end);
-      code.get(current).op(ARITHMETIC.u32.sub).i32(count).op(COMPARE.u32.ge);
+      code.get(current);
+      if (count === 1) code.op(COMPARE.u32.ne);
+      else code.op(ARITHMETIC.u32.sub).i32(count).op(COMPARE.u32.ge);
     };
     isEnough();
     code.open(OP.if);

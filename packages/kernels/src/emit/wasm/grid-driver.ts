@@ -1,7 +1,7 @@
 import type { Axis, Stmt } from '../../ir/nodes.js';
 import type { KernelPlan } from '../plan.js';
 import type { Code } from './code.js';
-import { emitIdBody, emitRange, emitUpTo, missing } from './driver.js';
+import { emitIdBody, emitUpTo, missing } from './driver.js';
 import type { Driver } from './driver.js';
 import type { Frame, Surroundings } from './frame.js';
 import { ARITHMETIC, COMPARE, OP } from './opcodes.js';
@@ -14,8 +14,6 @@ const { add, sub, div, rem } = ARITHMETIC.u32;
 
 /** Independent ids one after the other, x fastest. */
 export class GridDriver implements Driver {
-  /** Local that runs over the linear ids. */
-  private readonly current: number;
   private readonly slots: Slots;
   private readonly lengths = new Map<number, number>();
   private readonly ids: Record<Axis, number>;
@@ -28,7 +26,6 @@ export class GridDriver implements Driver {
   ) {
     this.slots = new Slots(code, plan);
     const three = (): Record<Axis, number> => ({ x: code.local('i32'), y: code.local('i32'), z: code.local('i32') });
-    this.current = code.local('i32');
     this.ids = three();
     this.sizes = three();
     // Axes the body does not ask for are not kept.
@@ -48,19 +45,13 @@ export class GridDriver implements Driver {
     itemAddress: missing,
     count: missing,
     items: (frame, items) => {
-      const { body } = items;
       this.enterRange();
-      const vector = vectorOf(frame, items, missing);
-      if (vector !== null) {
-        this.rows(() => {
-          emitIdBody(frame, body);
-        }, vector);
-        return;
-      }
-      emitRange(frame.code, this.current, () => {
-        emitIdBody(frame, body);
-        this.nextId();
-      });
+      this.rows(
+        () => {
+          emitIdBody(frame, items.body);
+        },
+        vectorOf(frame, items, missing),
+      );
     },
   };
 
@@ -89,10 +80,10 @@ export class GridDriver implements Driver {
     code.end();
   }
 
-  /** Ids of one row at a time: those that stand side by side share y and z. */
-  private rows(each: () => void, vector: EmitVector): void {
+  /** Ids of one row at a time: those that stand side by side share y and z, and only a row's end asks for the next. */
+  private rows(each: () => void, vector: EmitVector | null): void {
     const { code, ids, sizes } = this;
-    const { current: left } = this;
+    const left = code.local('i32');
     const end = code.local('i32');
     const done = code.open(OP.block);
     code.get(RUN.count).tee(left).op(OP.i32Eqz).brIf(done);
@@ -113,15 +104,6 @@ export class GridDriver implements Driver {
     code.get(ids.y).i32(1).op(add).tee(ids.y).get(sizes.y).op(COMPARE.u32.eq).open(OP.if);
     code.i32(0).set(ids.y);
     if (this.depth > 2) code.get(ids.z).i32(1).op(add).set(ids.z);
-    code.end();
-  }
-
-  private nextId(): void {
-    const { code, ids, sizes } = this;
-    if (this.plan.axes.size === 0) return;
-    code.get(ids.x).i32(1).op(add).tee(ids.x).get(sizes.x).op(COMPARE.u32.eq).open(OP.if);
-    code.i32(0).set(ids.x);
-    if (this.depth > 1) this.nextRow();
     code.end();
   }
 }

@@ -29,15 +29,15 @@ export async function compileFiles(
       return undefined;
     }
   };
-  const sources = await loadKernels(files).catch((e: unknown) => {
+  const loaded = await loadKernels(files).catch((e: unknown) => {
     messages.push(...messagesOf(e));
     return undefined;
   });
-  if (sources?.length === 0) messages.push(`no kernels in ${files.map(shown).join(', ')}`);
+  if (loaded?.kernels.length === 0) messages.push(`no kernels in ${files.map(shown).join(', ')}`);
   const compiler = createKernelCompiler();
   const compiled = new Map<string, { readonly kernel: CompiledKernel; readonly write: () => WrittenKernel }>();
   const tools = findTools(targets);
-  for (const { definition } of sources ?? []) {
+  for (const { definition } of loaded?.kernels ?? []) {
     const kernel = guard(() => compiler.compile(definition, { targets }));
     if (kernel === undefined) continue;
     const packed = packKernel(definition, kernel, { targets });
@@ -46,7 +46,8 @@ export async function compileFiles(
   }
   const kernels = [...compiled.values()].flatMap(({ write }) => guard(write) ?? []);
   if (kernels.length > 0) writeIndex(out, kernels);
-  return { targets, kernels, messages };
+  // Kernels that share a body or a helper share its findings.
+  return { targets, kernels, messages: [...new Set(messages)] };
 }
 
 function messagesOf(e: unknown): string[] {

@@ -1,5 +1,5 @@
 export { loadKernels } from './aot/load-kernels.js';
-export type { LoadOptions, SourceKernel } from './aot/load-kernels.js';
+export type { LoadOptions, LoadedKernels, SourceKernel } from './aot/load-kernels.js';
 export { SourceModule } from './aot/source-module.js';
 export type { Insertion } from './aot/source-module.js';
 export type { BuiltFile, KernelManifest, ManifestArtifact } from './compile/load-compiled-kernel.js';

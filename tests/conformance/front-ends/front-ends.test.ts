@@ -26,7 +26,7 @@ function exportedIds(module: object): Record<string, string> {
 
 describe.each(files)('the kernels of %s', (name) => {
   const file = fileURLToPath(new URL(name, root));
-  const compiled = loadKernels([file], { modules: ['@gpu-bridge/kernels', '../index.js'] }).then((kernels) =>
+  const compiled = loadKernels([file], { modules: ['@gpu-bridge/kernels', '../index.js'] }).then(({ kernels }) =>
     Object.fromEntries(
       kernels.map((kernel) => [kernel.definition.name, compiler.compile(kernel.definition).descriptor.id]),
     ),

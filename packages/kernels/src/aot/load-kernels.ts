@@ -23,6 +23,12 @@ export interface SourceKernel {
   readonly call: number;
 }
 
+export interface LoadedKernels {
+  readonly kernels: readonly SourceKernel[];
+  /** Absolute paths of the files that decide what the kernels are: those given, and what they import by relative path. */
+  readonly files: readonly string[];
+}
+
 /**
  * The kernels that some source files, and the files they import by relative path, define. Runs the top level of the files
  * in this process, never a kernel's body; bodies are taken from the source text, so that findings have its positions.
@@ -30,7 +36,7 @@ export interface SourceKernel {
  * @throws GpuBridgeError `KERNEL_BUILD_FAILED` for a file that does not parse, resolve or exist; what the top level of a
  *   file throws.
  */
-export async function loadKernels(files: readonly string[], options: LoadOptions = {}): Promise<SourceKernel[]> {
+export async function loadKernels(files: readonly string[], options: LoadOptions = {}): Promise<LoadedKernels> {
   const modules = new Set(options.modules ?? ['@gpu-bridge/kernels']);
   const sources = new Map<string, SourceModule>();
   const folder = await mkdtemp(join(tmpdir(), 'gpu-bridge-'));
@@ -42,11 +48,12 @@ export async function loadKernels(files: readonly string[], options: LoadOptions
       callsPlugin(sources, modules, options.texts ?? new Map()),
     ]);
     const { made } = (await import(pathToFileURL(outfile).href)) as { made: readonly Made[] };
-    return made.flatMap(({ value, file, call }) => {
+    const kernels = made.flatMap(({ value, file, call }) => {
       if (!isDefinition(value)) return [];
       if (typeof value.body === 'function') sources.get(file)?.adoptBody(call, value.body);
       return value.kind === 'helper' ? [] : [{ definition: value, file, call }];
     });
+    return { kernels, files: [...sources.keys()] };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

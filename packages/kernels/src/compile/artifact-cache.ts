@@ -5,7 +5,7 @@ import type { PackedKernel } from './packed-kernel.js';
 import { sha256 } from './packed-kernel.js';
 
 /** What a cache folder may hold before the oldest entries go. */
-export const DEFAULT_CACHE_BYTES = 256 * 2 ** 20;
+const DEFAULT_CACHE_BYTES = 256 * 2 ** 20;
 
 const ENTRY = /^[0-9a-f]{64}\.json$/;
 const UNFINISHED = /^[0-9a-f]{64}\.\d+\.[0-9a-z]+\.tmp$/;

@@ -87,7 +87,7 @@ export interface CompileOptions {
   /** Artifacts to make; default `wasm` and `js`. */
   readonly targets?: readonly KernelTarget[];
   /**
-   * Form of the `wasm` artifact. `auto` (default): SIMD128 where the cost rule of docs/KERNELS.md expects it to be
+   * Form of the `wasm` and `cpp` artifacts. `auto` (default): several ids side by side (SIMD128; vectors of eight) where the cost rule of docs/KERNELS.md expects it to be
    * faster, else scalar. `always` is refused where a kernel has no SIMD form. All forms give the same bits.
    */
   readonly simd?: 'auto' | 'never' | 'always';

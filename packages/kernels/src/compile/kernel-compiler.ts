@@ -12,6 +12,7 @@ import type {
 import { checkKernel } from '../check/check-kernel.js';
 import { emitCpp } from '../emit/c/emit-cpp.js';
 import { emitCuda, emitOpenCl } from '../emit/c/emit-gpu.js';
+import { spmdFormOf } from '../emit/c/spmd/spmd-form.js';
 import { emitJs } from '../emit/js/emit-js.js';
 import { emitWasm } from '../emit/wasm/emit-wasm.js';
 import { simdFormOf } from '../emit/wasm/simd/simd-form.js';
@@ -47,7 +48,7 @@ const NATIVE: ReadonlySet<MathFunction> = new Set(['fma']);
 const EMITTERS: Readonly<Record<KernelTarget, (sources: Sources) => KernelArtifact | Refusal>> = {
   wasm: wasmOf,
   js: ({ cpu }) => ({ target: 'js', source: emitJs(cpu) }),
-  cpp: ({ kernel, cpu, id }) => emitCpp(forCpp(kernel, cpu), id),
+  cpp: cppOf,
   opencl: ({ kernel, id }) => emitOpenCl({ id, kernel: forDevice(kernel) }),
   cuda: ({ kernel, id }) => emitCuda({ id, kernel: forDevice(kernel) }),
 };
@@ -55,12 +56,6 @@ const EMITTERS: Readonly<Record<KernelTarget, (sources: Sources) => KernelArtifa
 /** Devices have math functions of their own, but not the bits that strict kernels ask for. */
 function forDevice(kernel: IrKernel): IrKernel {
   return kernel.fp === 'strict' ? lowerMath(kernel, NATIVE) : kernel;
-}
-
-/** All CPU targets share one workspace, so the form with native functions must fit into that of the others. */
-function forCpp(kernel: IrKernel, cpu: CpuForm): CpuForm {
-  const native = toCpuForm(kernel, NATIVE);
-  return native.workspace.bytes <= cpu.workspace.bytes ? native : cpu;
 }
 
 /** Compiles a definition from its bodies. */
@@ -124,4 +119,15 @@ function wasmOf({ cpu, simd }: Sources): KernelArtifact | Refusal {
   if ('refused' in form && simd === 'always') return { target, reason: `no SIMD form: ${form.refused}` };
   const isTaken = 'vectors' in form && (form.isWorthwhile || simd === 'always');
   return { target, bytes: isTaken ? emitWasm(cpu, form.vectors) : emitWasm(cpu) };
+}
+
+function cppOf({ id, kernel, cpu, simd }: Sources): KernelArtifact | Refusal {
+  if (simd !== 'never') {
+    const form = spmdFormOf(cpu);
+    if ('vectors' in form && (form.isWorthwhile || simd === 'always')) return emitCpp(cpu, id, form.vectors);
+    if ('refused' in form && simd === 'always') return { target: 'cpp', reason: `no SIMD form: ${form.refused}` };
+  }
+  // All CPU targets share one workspace, so the form with native functions must fit into that of the others.
+  const native = toCpuForm(kernel, NATIVE);
+  return emitCpp(native.workspace.bytes <= cpu.workspace.bytes ? native : cpu, id);
 }

@@ -17,6 +17,7 @@ export const CPP: Dialect = {
   target: 'cpp',
   types,
   byte: 'uint8_t',
+  ending: '',
   suffixes: { u32: 'u', i64: 'LL', u64: 'ULL', f32: 'f' },
   spaces: { global: '', shared: '' },
   restrict: '__restrict',

@@ -18,6 +18,7 @@ export const CUDA: Dialect = {
   target: 'cuda',
   types,
   byte: 'unsigned char',
+  ending: '',
   suffixes: { u32: 'u', i64: 'LL', u64: 'ULL', f32: 'f' },
   spaces: { global: '', shared: '' },
   restrict: '__restrict__',
@@ -44,8 +45,8 @@ function bitcast(from: DType, to: DType, text: string): string {
   // Only the signed forms exist for 64 bits; integers of equal size convert without a change of bits.
   if (from === 'f32') return `__float_as_${to === 'u32' ? 'uint' : 'int'}(${text})`;
   if (to === 'f32') return `__${from === 'u32' ? 'uint' : 'int'}_as_float(${text})`;
-  if (from === 'f64') return `(${types[to]})__double_as_longlong(${text})`;
-  return `__longlong_as_double((long long)${text})`;
+  if (from === 'f64') return `((${types[to]})__double_as_longlong(${text}))`;
+  return `__longlong_as_double((long long)(${text}))`;
 }
 
 const NAMES = {

@@ -10,6 +10,8 @@ export interface Dialect {
   /** Types of values. A `bool` lies in memory as `types.u32`. */
   readonly types: Readonly<Record<DType, string>>;
   readonly byte: string;
+  /** Ending of the names of functions over these types, where there are others of the same name. */
+  readonly ending: string;
   /** Endings of literals whose type is not the default one. */
   readonly suffixes: Readonly<Record<'u32' | 'i64' | 'u64' | 'f32', string>>;
   /** Address space qualifiers, each with a space behind it where it is not empty. */

@@ -1,7 +1,10 @@
 import { SCRATCH_ALIGN_BYTES } from '@gpu-bridge/abstractions';
 import type { KernelArtifact, KernelId } from '@gpu-bridge/abstractions';
 import type { CpuForm } from '../../ir/cpu-form.js';
-import type { IrKernel } from '../../ir/nodes.js';
+import type { IrKernel, Items } from '../../ir/nodes.js';
+import type { VectorBody } from '../../passes/vectorize/vector-form.js';
+import { BodyPrinter } from './body.js';
+import type { Surroundings } from './body.js';
 import { CPP, CPP_FLAGS, CPP_HEAD } from './cpp.js';
 import { Driver, slotWord, withoutUnused } from './driver.js';
 import { Effects } from './effects.js';
@@ -11,17 +14,24 @@ import type { GroupFunction } from './group-function.js';
 import { slotDetail, slotName, stemOf } from './names.js';
 import { literal } from './operators.js';
 import { MOST_VIOLATIONS, preludeFor } from './prelude.js';
+import { lanePrelude } from './spmd/lane-prelude.js';
+import { VectorPrinter, WIDTH } from './spmd/vector-printer.js';
+import type { Vectors } from './spmd/vector-printer.js';
 
 const ENTRY_PARAMS = 'uint8_t* memory, uint64_t argumentBlock, uint32_t first, uint32_t count, uint32_t group';
 const ENTRY_ARGS = 'memory, argumentBlock, first, count, group';
 
-/** The kernel as C++ for one executor; texts of several kernels can be compiled as one. */
-export function emitCpp(form: CpuForm, id: KernelId): KernelArtifact {
+/**
+ * The kernel as C++ for one executor; texts of several kernels can be compiled as one.
+ *
+ * @param vectors - forms of its `items` statements that take several ids at once; none where it has no such form.
+ */
+export function emitCpp(form: CpuForm, id: KernelId, vectors: Vectors = new Map()): KernelArtifact {
   const name = stemOf(id);
-  const functions = cppFunctions(form, name);
+  const functions = cppFunctions(form, name, vectors);
   const source = [
     ...CPP_HEAD,
-    ...preludeFor(CPP, true, functions),
+    ...preludeFor(CPP, true, functions, vectors.size > 0 ? lanePrelude(WIDTH) : undefined),
     ...functions,
     `extern "C" int32_t ${name}(${ENTRY_PARAMS}) {`,
     '  uint64_t violations = 0;',
@@ -34,7 +44,7 @@ export function emitCpp(form: CpuForm, id: KernelId): KernelArtifact {
 }
 
 /** Helpers, the body of one id or one group, and `NAME_run`, which runs a range of them one after the other. */
-function cppFunctions(form: CpuForm, name: string): string[] {
+function cppFunctions(form: CpuForm, name: string, vectors: Vectors): string[] {
   const { kernel } = form;
   const effects = new Effects(kernel);
   const helpers = new HelperTexts(CPP, kernel, name, effects);
@@ -42,22 +52,44 @@ function cppFunctions(form: CpuForm, name: string): string[] {
   const what = [`// ${kernel.name} (${kernel.kind})`];
   if (kernel.workgroup !== null) {
     const driver = new Driver(CPP, kernel, privates);
-    const group = groupFunction(driver, form, `${name}_group`, effects, helpers.name);
+    const group = groupFunction(driver, form, `${name}_group`, effects, helpers.name, vectors);
     const run = runFunctions(form, driver, name, groupLoop(driver, form, group));
     return [...what, ...helpers.lines(), ...group.lines, ...run];
   }
-  const driver = new Driver(CPP, idKernel(kernel), privates);
+  const { items, idKernel } = onlyItems(kernel);
+  const driver = new Driver(CPP, idKernel, privates);
   const body = driver.bodyFunction(`${name}_body`, effects, helpers.name);
-  const call = driver.bodyCall(`${name}_body`);
-  const run = runFunctions(form, driver, name, kernel.kind === 'map' ? itemLoop(driver, call) : rowLoop(call));
-  return [...what, ...helpers.lines(), ...body, ...run];
+  const vector = vectors.get(items);
+  const lanes = vector === undefined ? [] : lanesFunction(driver, `${name}_lanes`, vector, effects, helpers.name);
+  const one = driver.bodyCall(`${name}_body`);
+  const several = vector && driver.bodyCall(`${name}_lanes`);
+  const loop = kernel.kind === 'map' ? itemLoop(driver, one, several) : rowLoop(one, several);
+  return [...what, ...helpers.lines(), ...body, ...lanes, ...runFunctions(form, driver, name, loop)];
+}
+
+/** The body for as many neighbouring ids as a vector has lanes, from the id its caller names. */
+function lanesFunction(
+  driver: Driver,
+  name: string,
+  vector: VectorBody,
+  effects: Effects,
+  helper: Surroundings['helper'],
+): string[] {
+  const around = driver.surroundings(helper);
+  const leaves = new BodyPrinter(CPP, driver.kernel.main, around, effects, new Set());
+  const params = driver.bodyParams().map((param) => `${param.type} ${param.name}`);
+  const noSpills = (local: number): never => {
+    throw new Error(`local ${local} is kept without a workgroup`);
+  };
+  const lines = new VectorPrinter(WIDTH, vector, around, leaves, noSpills, 'lanes').print();
+  return [`${CPP.functionPrefix} void ${name}(${params.join(', ')}) {`, ...lines.map((line) => `  ${line}`), '}'];
 }
 
 /** Without a workgroup one `items` statement is all there is; its body is that of one id. */
-function idKernel(kernel: IrKernel): IrKernel {
+function onlyItems(kernel: IrKernel): { readonly items: Items; readonly idKernel: IrKernel } {
   const [items, ...rest] = kernel.main.body;
   if (items?.op !== 'items' || rest.length > 0) throw new Error(`${kernel.name} is not in the form for CPUs`);
-  return { ...kernel, main: { ...kernel.main, body: items.body } };
+  return { items, idKernel: { ...kernel, main: { ...kernel.main, body: items.body } } };
 }
 
 /** With private copies the range exists twice: where they are used, updates need no atomics. */
@@ -124,31 +156,41 @@ function workspaceLines({ kernel, workspace }: CpuForm, driver: Driver): string[
       place(driver.storage(array.dtype), driver.sharedName(i), workspace.shared[i] ?? 0),
     ),
     ...[...workspace.spills].map(([local, offset]) =>
-      place(CPP.types[kernel.main.locals[local]?.type ?? 'u32'], keptName(kernel, local), offset),
+      place(driver.storage(kernel.main.locals[local]?.type ?? 'u32'), keptName(kernel, local), offset),
     ),
   ];
 }
 
-function itemLoop(driver: Driver, call: string): string[] {
+function itemLoop(driver: Driver, one: string, several: string | undefined): string[] {
   const { before, after } = driver.aroundItem();
+  const together =
+    several === undefined
+      ? []
+      : [`for (; left >= ${WIDTH}u; item += ${WIDTH}u, left -= ${WIDTH}u) {`, `  ${several}`, '}'];
   return [
-    'for (uint32_t item = first, left = count; left != 0; ++item, --left) {',
-    ...[...before, call, ...after].map((line) => `  ${line}`),
+    'uint32_t item = first, left = count;',
+    ...together,
+    'for (; left != 0; ++item, --left) {',
+    ...[...before, one, ...after].map((line) => `  ${line}`),
     '}',
   ];
 }
 
 /** Row by row, so that the inner loop counts one id and has no division. */
-function rowLoop(call: string): string[] {
+function rowLoop(one: string, several: string | undefined): string[] {
+  const together =
+    several === undefined ? [] : [`  for (; end - global_x >= ${WIDTH}u; global_x += ${WIDTH}u) ${several}`];
   return [
-    'uint32_t from = first % globalSize_x;',
+    'uint32_t global_x = first % globalSize_x;',
     'uint32_t global_y = first / globalSize_x % globalSize_y;',
     'uint32_t global_z = first / globalSize_x / globalSize_y;',
     'for (uint32_t left = count; left != 0;) {',
-    '  const uint32_t row = left < globalSize_x - from ? left : globalSize_x - from;',
-    `  for (uint32_t global_x = from; global_x < from + row; ++global_x) ${call}`,
+    '  const uint32_t row = left < globalSize_x - global_x ? left : globalSize_x - global_x;',
+    '  const uint32_t end = global_x + row;',
+    ...together,
+    `  for (; global_x < end; ++global_x) ${one}`,
     '  left -= row;',
-    '  from = 0;',
+    '  global_x = 0;',
     '  if (++global_y == globalSize_y) {',
     '    global_y = 0;',
     '    ++global_z;',

@@ -6,6 +6,8 @@ import { withoutUnused } from './driver.js';
 import type { Declared, Driver } from './driver.js';
 import type { Effects } from './effects.js';
 import { localName } from './names.js';
+import { VectorPrinter, WIDTH } from './spmd/vector-printer.js';
+import type { Vectors } from './spmd/vector-printer.js';
 
 const AXES: readonly Axis[] = ['x', 'y', 'z'];
 
@@ -26,6 +28,7 @@ export function groupFunction(
   name: string,
   effects: Effects,
   helper: Surroundings['helper'],
+  vectors: Vectors,
 ): GroupFunction {
   const { kernel, workspace } = form;
   const { dialect } = driver;
@@ -38,7 +41,10 @@ export function groupFunction(
     items: (items, printer) => {
       label = `next_${++labels}`;
       const body = printer.capture(() => printer.block(items.body)).lines;
-      printer.line(...itemsLines(driver, form, items, printer, body, label));
+      const vector = vectors.get(items);
+      const kept = (local: number): string => keptName(kernel, local);
+      const lanes = vector && new VectorPrinter(WIDTH, vector, around, printer, kept, `lanes_${labels}`).print();
+      printer.line(...itemsLines(driver, form, items, printer, body, label, lanes));
       label = null;
     },
   };
@@ -73,6 +79,8 @@ function itemsLines(
   printer: BodyPrinter,
   body: readonly string[],
   label: string,
+  /** The same for as many neighbouring ids as a vector has lanes. */
+  lanes: readonly string[] | undefined,
 ): string[] {
   const { dialect } = driver;
   const { u32 } = dialect.types;
@@ -95,7 +103,6 @@ function itemsLines(
   const isLeft = body.some((line) => line.includes(`goto ${label};`));
   const inside = isLeft ? ['{', ...body.map((line) => `  ${line}`), '}', `${label}:;`] : body;
   const code = [...kept.map((local) => local.before), ...inside, ...after];
-  const declared = withoutUnused(driver.globalIds(), code);
   const [sx, sy, sz] = driver.workgroup();
   const end = (axis: Axis, i: number): string => {
     const size = `${driver.workgroup()[i]}u`;
@@ -104,11 +111,6 @@ function itemsLines(
     return `(${left} < ${size} ? ${left} : ${size})`;
   };
   const below = items.below === null ? undefined : printer.expr(items.below).text;
-  const lines = [
-    `const ${u32} end_${label} = ${end('x', 0)};`,
-    ...(below === undefined ? [] : [`const ${u32} below_${label} = ${below};`]),
-  ];
-  const stop = below === undefined ? `end_${label}` : `(below_${label} < end_${label} ? below_${label} : end_${label})`;
   const loop = (axis: Axis, to: string): string =>
     `for (${u32} local_${axis} = 0; local_${axis} < ${to}; ++local_${axis}) {`;
   const outer = [...(sz > 1 ? [loop('z', end('z', 2))] : []), ...(sy > 1 ? [loop('y', end('y', 1))] : [])];
@@ -117,13 +119,24 @@ function itemsLines(
     ...(sy > 1 ? [] : [`const ${u32} local_y = 0;`]),
     `const ${u32} lane = local_x + ${sx}u * (local_y + ${sy}u * local_z);`,
   ];
-  const inner = withoutUnused(fixed, [...declared, ...code]);
+  const withIds = (text: readonly string[]): string[] =>
+    withoutUnused([...fixed, ...driver.globalIds()], text)
+      .concat(text)
+      .map((line) => `    ${line}`);
+  const stop = below === undefined ? end('x', 0) : `(below < end ? below : end)`;
+  const vector =
+    lanes === undefined
+      ? []
+      : [`  for (; stop - local_x >= ${WIDTH}u; local_x += ${WIDTH}u) {`, ...withIds(lanes), '  }'];
   return [
     '{',
-    ...lines.map((line) => `  ${line}`),
+    ...(below === undefined ? [] : [`  const ${u32} end = ${end('x', 0)};`, `  const ${u32} below = ${below};`]),
+    `  const ${u32} stop = ${stop};`,
     ...outer.map((line) => `  ${line}`),
-    `  ${loop('x', stop)}`,
-    ...[...inner, ...declared, ...code].map((line) => `    ${line}`),
+    `  ${u32} local_x = 0;`,
+    ...vector,
+    '  for (; local_x < stop; ++local_x) {',
+    ...withIds(code),
     '  }',
     ...outer.map(() => '  }'),
     '}',

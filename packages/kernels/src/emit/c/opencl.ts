@@ -21,6 +21,7 @@ export const OPENCL: Dialect = {
   target: 'opencl',
   types,
   byte: 'uchar',
+  ending: '',
   suffixes: { u32: 'u', i64: 'L', u64: 'UL', f32: 'f' },
   spaces,
   restrict: 'restrict',

@@ -84,10 +84,12 @@ export function binary(dialect: Dialect, operator: BinaryOperator, type: DType, 
       return wrapping(dialect, type, a, b, (x, y) => sum(operator, x, y));
     case 'div':
     case 'rem':
-      return isFloat(type) || isSafeDivisor(b.value) ? sum(operator, a, b) : call(`gb_${operator}_${type}`, a, b);
+      return isFloat(type) || isSafeDivisor(b.value)
+        ? sum(operator, a, b)
+        : call(`gb_${operator}_${type}${dialect.ending}`, a, b);
     case 'min':
     case 'max':
-      return call(`gb_${operator}_${type}`, a, b);
+      return call(`gb_${operator}_${type}${dialect.ending}`, a, b);
     case 'and':
     case 'or':
     case 'xor':
@@ -139,7 +141,7 @@ export function unary(dialect: Dialect, operator: UnaryOperator, type: DType, a:
       return binary(dialect, 'sub', type, literal(dialect, type, isWide(type) ? 0n : 0), a);
     case 'abs':
       if (isFloat(type)) return call(dialect.floatFunction('fabs', type), a);
-      return type === 'i32' || type === 'i64' ? call(`gb_abs_${type}`, a) : a;
+      return type === 'i32' || type === 'i64' ? call(`gb_abs_${type}${dialect.ending}`, a) : a;
     case 'sqrt':
     case 'floor':
     case 'ceil':
@@ -148,7 +150,7 @@ export function unary(dialect: Dialect, operator: UnaryOperator, type: DType, a:
     case 'popcount':
     case 'clz':
     case 'ctz':
-      return call(`gb_${operator}_${type}`, a);
+      return call(`gb_${operator}_${type}${dialect.ending}`, a);
   }
 }
 

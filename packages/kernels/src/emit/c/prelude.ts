@@ -26,9 +26,16 @@ export function spaceEnding(dialect: Dialect, space: Space): string {
 /**
  * Declarations of the functions that texts name, and of those these name. All begin with `gb_`, which no name that is made
  * from a program does.
+ *
+ * @param more - functions that may call the common ones.
  */
-export function preludeFor(dialect: Dialect, strict: boolean, texts: readonly string[]): string[] {
-  const functions = preludeOf(dialect, strict);
+export function preludeFor(
+  dialect: Dialect,
+  strict: boolean,
+  texts: readonly string[],
+  more: ReadonlyMap<string, readonly string[]> = new Map(),
+): string[] {
+  const functions = new Map([...preludeOf(dialect, strict), ...more]);
   const wanted = new Set<string>();
   const scan = (text: string): void => {
     for (const [word] of text.matchAll(/\bgb_\w+/g)) {

@@ -1,6 +1,7 @@
 import type { CallExpr, IrFunction, Loop, Stmt } from '../../ir/nodes.js';
 import { livenessOf } from './liveness.js';
 import type { Liveness } from './liveness.js';
+import { unnested } from './unnest.js';
 
 /** How the values of a local lie over the lanes: equal; counting up by one from lane to lane; anything. */
 export type Shape = 'uniform' | 'linear' | 'varying';
@@ -11,6 +12,7 @@ export type Shape = 'uniform' | 'linear' | 'varying';
  */
 export class Instance {
   readonly liveness: Liveness;
+  readonly body: readonly Stmt[];
   /** Loops that lanes leave after different numbers of rounds. */
   readonly parting = new Set<Loop>();
   /** Loops in which some lanes skip the rest of a round. */
@@ -26,7 +28,8 @@ export class Instance {
     body: readonly Stmt[],
     readonly liveAtEnd: ReadonlySet<number>,
   ) {
-    this.liveness = livenessOf(body, liveAtEnd);
+    this.body = unnested(body);
+    this.liveness = livenessOf(this.body, liveAtEnd);
   }
 
   /** Results have the keys -1, -2 and so on. */

@@ -24,7 +24,7 @@ export function lowerCall(place: Place, call: CallExpr): readonly VExpr[] {
     const value = arg.kind === 'scalar' ? values.next().value : undefined;
     if (arg.kind === 'scalar' && value !== undefined) assign(inner, arg.local, value, false);
   }
-  lowerBlock(inner, fn.body);
+  lowerBlock(inner, inner.scope.instance.body);
   closeBlock(place.out, inner.scope.exit, inner.out);
   return fn.results.map((type, i) => readVariable(inner, resultKey(i), type));
 }

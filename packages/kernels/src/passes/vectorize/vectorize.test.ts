@@ -117,17 +117,16 @@ describe('the vector form', () => {
           v6' = xor(splat(loaded5), lanes(i1))
           mask7' = and(live4', ne(v6', splat(3)))
           if any(mask7')
-            kept8' = eq(v6', splat(4))
-            mask9' = and(mask7', kept8')
-            running0' = andNot(running0', mask9')
-            live4' = andNot(live4', mask9')
-            mask10' = andNot(mask7', kept8')
-            if any(mask10')
-              kept11' = eq(v6', splat(5))
-              mask12' = and(mask10', kept11')
-              live4' = andNot(live4', mask12')
-              mask13' = andNot(mask10', kept11')
-              sum2' = add(sum2', keep(mask13', v6'))
+            mask8' = and(mask7', eq(v6', splat(4)))
+            running0' = andNot(running0', mask8')
+            live4' = andNot(live4', mask8')
+            mask9' = and(mask7', live4')
+            if any(mask9')
+              mask10' = and(mask9', eq(v6', splat(5)))
+              live4' = andNot(live4', mask10')
+              mask11' = and(mask9', live4')
+              if any(mask11')
+                sum2' = add(sum2', keep(mask11', v6'))
           leave 1 if not(any(live4'))
           j3 = add(j3, 1)
           leave 1 if not(any(live4'))
@@ -159,25 +158,24 @@ describe('the vector form', () => {
       if any(mask1')
         loaded2' = unit column0[i0] if mask1'
         loaded3 = uniform column0[0]? if mask1'
-        running4' = mask1'
-        x5' = loaded2'
-        y6 = loaded3
-        kept7' = gt(x5', splat(80))
-        mask8' = and(mask1', kept7')
-        result9' = splat(y6)
-        running4' = andNot(running4', mask8')
-        mask10' = andNot(mask1', kept7')
-        if any(mask10')
-          s11' = splat(0)
-          j12 = 0
-          block 2
-            loop
-              leave 2 if not(lt(j12, 4))
-              s11' = add(mul(s11', x5'), splat(y6))
-              j12 = add(j12, 1)
-          result9' = select(mask10', s11', result9')
-          running4' = andNot(running4', mask10')
-        unit column1[i0]? = result9' if mask1'
+        block 1
+          running4' = mask1'
+          x5' = loaded2'
+          y6 = loaded3
+          mask7' = and(mask1', gt(x5', splat(80)))
+          result8' = splat(y6)
+          running4' = andNot(running4', mask7')
+          if any(running4')
+            s9' = splat(0)
+            j10 = 0
+            block 2
+              loop
+                leave 2 if not(lt(j10, 4))
+                s9' = add(mul(s9', x5'), splat(y6))
+                j10 = add(j10, 1)
+            result8' = select(running4', s9', result8')
+            leave 1
+        unit column1[i0]? = result8' if mask1'
       "
     `);
   });

@@ -26,7 +26,7 @@ export function vectorize({ kernel, homes }: CpuForm, items: Items): VectorBody 
       round.note(instance.join(local, 'varying'));
       place.out.push({ op: 'loadSpill', id: variableOf(place, local, typeOf(local)).id, local });
     }
-    lowerBlock(place, items.body);
+    lowerBlock(place, instance.body);
     const body: VStmt[] = [];
     closeBlock(body, place.scope.exit, place.out);
     for (const local of items.stores)

@@ -87,8 +87,8 @@ export interface CompileOptions {
   /** Artifacts to make; default `wasm` and `js`. */
   readonly targets?: readonly KernelTarget[];
   /**
-   * Form of the `wasm` and `cpp` artifacts. `auto` (default): several ids side by side (SIMD128; vectors of eight) where the cost rule of docs/KERNELS.md expects it to be
-   * faster, else scalar. `always` is refused where a kernel has no SIMD form. All forms give the same bits.
+   * Form of the `wasm` and `cpp` artifacts. `auto` (default): several ids side by side (in SIMD128; in vectors of eight)
+   * where the cost rule of docs/KERNELS.md expects it to be faster, else scalar. `always` is refused where a kernel has no SIMD form. All forms give the same bits.
    */
   readonly simd?: 'auto' | 'never' | 'always';
 }

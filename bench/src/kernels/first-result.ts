@@ -1,6 +1,6 @@
 /**
- * A fresh process that compiles one kernel and runs it. Prints, as JSON, how long the imports took and,
- * after them, everything from `compile()` to the first result on the calling thread.
+ * A fresh process that compiles one kernel and runs it: `node first-result.js [CACHE FOLDER]`. Prints, as JSON, how long
+ * the imports took and, after them, everything from `compile()` to the first result on the calling thread.
  */
 const importStart = performance.now();
 const { createKernelCompiler } = await import('@gpu-bridge/kernels');
@@ -10,8 +10,9 @@ const importMs = performance.now() - importStart;
 
 const OPTIONS = 1024;
 
+const [cacheFolder] = process.argv.slice(2);
 const start = performance.now();
-const compiler = createKernelCompiler();
+const compiler = createKernelCompiler(cacheFolder === undefined ? {} : { cacheFolder });
 const { descriptor, artifacts } = compiler.compile(blackScholes, { targets: ['wasm'] });
 const [artifact] = artifacts;
 if (artifact?.target !== 'wasm') throw new Error('no WebAssembly artifact');

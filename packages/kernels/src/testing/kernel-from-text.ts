@@ -17,6 +17,7 @@ export interface TextKernel {
   readonly constants?: KernelConstants;
   readonly uses?: HelperUses;
   readonly bounds?: 'checked' | 'off';
+  readonly fp?: 'strict' | 'default';
 }
 
 export type TextGridKernel = GridOptions<KernelParams, KernelConstants, HelperUses, KernelShared>;

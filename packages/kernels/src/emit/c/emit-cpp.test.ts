@@ -3,7 +3,7 @@ import { createKernelCompiler } from '../../index.js';
 import { runKernel } from '../../testing/argument-block.js';
 import { hasGxx } from '../../testing/native/native-calls.js';
 import { runCpp } from '../../testing/native/run-cpp.js';
-import { randomProgram } from '../../testing/random-program.js';
+import { programOf } from '../../testing/fuzz/differential.js';
 import { WORKGROUP_CASES } from '../../testing/workgroup-cases.js';
 import { SCALAR_CASES } from '../../testing/scalar-cases.js';
 
@@ -11,7 +11,7 @@ const compiler = createKernelCompiler();
 
 describe.skipIf(!hasGxx())('C++ of kernels (g++)', () => {
   it('gives the bits, counts and violations of the reference, whatever the kernel does', () => {
-    const programs = Array.from({ length: 3 }, (_, i) => randomProgram(4200 + i));
+    const programs = Array.from({ length: 3 }, (_, i) => programOf(4200 + i));
     const cases = [...SCALAR_CASES, ...programs.map(({ definition, args }) => ({ definition, args }))].map(
       ({ definition, args }) => ({ compiled: compiler.compile(definition, { targets: ['js', 'cpp'] }), args }),
     );

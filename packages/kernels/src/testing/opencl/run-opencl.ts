@@ -19,10 +19,10 @@ export function runOpenCl(
   const artifacts = cases.map(({ compiled }) => openClOf(compiled));
   const sources = new Map(artifacts.map(({ entry, source }) => [entry, source]));
   const runs = cases.map(({ compiled, args }, i) => {
-    const prepared = prepare(compiled, { ...args, groups: workItems });
+    const { workgroup } = compiled.descriptor;
+    const prepared = prepare(compiled, { ...args, groups: workgroup === null ? workItems : 1 });
     const shared = new Uint8Array(prepared.layout.memory.buffer);
     const [first, count] = args.range ?? [0, prepared.units];
-    const { workgroup } = compiled.descriptor;
     const localSize = workgroup === null ? 1 : workgroup[0] * workgroup[1] * workgroup[2];
     const globalSize = workgroup === null ? workItems : WORK_GROUPS * localSize;
     const { entry } = artifacts[i] ?? { entry: '' };

@@ -245,7 +245,45 @@ const roundAgain: Case = {
   expected: { a: counting(4, (l) => 3000 + 100 + l + (l + 2) + (l + 4)) },
 };
 
+const setOnSomePaths: Case = {
+  definition: full(
+    { params: { a: inout(u32) }, workgroup: 4, shared: { tile: shared(u32, 4) } },
+    `(k, { a, tile }) => {
+      const l = k.local.x;
+      let v = l * 3;
+      tile[l] = v + 1;
+      k.barrier();
+      if (l > 1) v = tile[l - 2] + 100;
+      k.barrier();
+      a[k.global.x] = v;
+    }`,
+  ),
+  outline: 'items keeps v; items takes v keeps v; items takes v',
+  args: { size: 4, values: { a: counting(4, () => 0) } },
+  expected: { a: [0, 3, 101, 104] },
+};
+
+const groupSetsInOrder: Case = {
+  definition: full(
+    { params: { a: inout(u32), n: uniform(u32) }, workgroup: 4 },
+    `(k, { a, n }) => {
+      const i = k.global.x;
+      let s = n;
+      a[i] += s;
+      s += 1;
+      a[i] += s * 10;
+      if (s > 2) k.barrier();
+      a[i] *= 2;
+    }`,
+  ),
+  outline: 'let s; items; set s; items; if {  }; items',
+  args: { size: 4, values: { a: counting(4, () => 0), n: 5 } },
+  expected: { a: counting(4, () => 130) },
+};
+
 const cases = {
+  setOnSomePaths,
+  groupSetsInOrder,
   roundAgain,
   reduction,
   scan,

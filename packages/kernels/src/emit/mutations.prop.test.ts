@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { BinaryOperator } from '../ir/nodes.js';
 import { mismatches, programOf } from '../testing/fuzz/differential.js';
-import { CPP, OPENCL, REFERENCE, WASM, WASM_SIMD } from '../testing/fuzz/targets.js';
+import { CPP, CPP_LANES, OPENCL, REFERENCE, WASM, WASM_SIMD } from '../testing/fuzz/targets.js';
 import type { FuzzTarget } from '../testing/fuzz/targets.js';
 import { SIMD_ARITHMETIC, SIMD_COMPARE } from './wasm/simd/simd-opcodes.js';
 
@@ -97,6 +97,11 @@ describe('a flipped operator', () => {
   it.skipIf(!CPP.isPresent()).each(FLIPS.slice(0, 3))('is noticed in C++: %s as %s', (from, to) => {
     Object.assign(flip, { emitter: 'cpp', from, to });
     expect(isNoticed(CPP, 12)).toBe(true);
+  });
+
+  it.skipIf(!CPP.isPresent()).each(FLIPS.slice(0, 2))('is noticed in C++ of lanes: %s as %s', (from, to) => {
+    Object.assign(flip, { emitter: 'cpp', from, to });
+    expect(isNoticed(CPP_LANES, 24)).toBe(true);
   });
 
   it.skipIf(!OPENCL.isPresent()).each(FLIPS.slice(0, 3))('is noticed in OpenCL C: %s as %s', (from, to) => {

@@ -18,11 +18,12 @@ export const FUZZ_TIMEOUT_MS = 300_000 + FUZZ.count * 5000;
  * Runs programs on the targets and compares; on the first difference, finds a small program that shows it. Programs that
  * ran, by target: not every target has every form.
  *
+ * @param count - programs.
  * @throws Error with the smallest program found, its inputs and the seed.
  */
-export function fuzz(targets: readonly FuzzTarget[]): ReadonlyMap<string, number> {
+export function fuzz(targets: readonly FuzzTarget[], count = FUZZ.count): ReadonlyMap<string, number> {
   const ran = new Map<string, number>();
-  inBatches((programs, seeds) => {
+  inBatches(count, (programs, seeds) => {
     const found = mismatches(programs, targets, (target, count) => {
       ran.set(target.name, (ran.get(target.name) ?? 0) + count);
     });
@@ -38,8 +39,11 @@ export function fuzz(targets: readonly FuzzTarget[]): ReadonlyMap<string, number
   return ran;
 }
 
-export function inBatches(each: (programs: readonly RandomProgram[], seeds: readonly number[]) => void): void {
-  const { count, seed, isLong } = FUZZ;
+export function inBatches(
+  count: number,
+  each: (programs: readonly RandomProgram[], seeds: readonly number[]) => void,
+): void {
+  const { seed, isLong } = FUZZ;
   for (let done = 0; done < count;) {
     const seeds = Array.from({ length: Math.min(BATCH, count - done) }, (_, i) => seed + done + i);
     each(seeds.map(programOf), seeds);

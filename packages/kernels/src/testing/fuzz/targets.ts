@@ -83,6 +83,7 @@ export const REFERENCE = oneByOne('JavaScript', 'js', 'never');
 export const WASM = oneByOne('WebAssembly', 'wasm', 'never');
 export const WASM_SIMD = oneByOne('WebAssembly SIMD', 'wasm', 'always');
 export const CPP = together('C++', 'cpp', 'never', hasGxx, runCpp);
+export const CPP_LANES = together('C++ lanes', 'cpp', 'always', hasGxx, runCpp);
 export const OPENCL = together('OpenCL', 'opencl', 'never', hasOpenCl, runOpenCl);
 
 /** The CUDA texts of the programs through nvcc, for every architecture. @throws Error with what nvcc says. */

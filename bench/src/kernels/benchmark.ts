@@ -25,7 +25,7 @@ export const kernels: Benchmark = {
     const arena = new Arena(ARENA_BYTES);
     const workloads = createWorkloads(arena);
     const { forms: threads, pool } = await threadForms(workloads, arena);
-    const native = await nativeForms(workloads, arena);
+    const native = await nativeForms(workloads, arena, note);
     const peers = await peerForms(note);
     try {
       const measurements = await measureRounds(workloads, [...threads, ...native.forms, ...peers.forms], note);

@@ -11,7 +11,8 @@ import { helper } from '../authoring/define-helper.js';
  */
 export const expF32 = helper('exp_f32', { args: { x: f32 }, returns: f32 }, (k, { x }) => {
   // Beyond these the result is infinity or 0; NaN passes.
-  const c = k.select(x > 89, k.f32(89), k.select(x < -104, k.f32(-104), x));
+  const low = k.select(x < -104, k.f32(-104), x);
+  const c = k.select(low > 89, k.f32(89), low);
   // Adding 1.5 · 2^23 rounds to an integer, which then stands in the low bits.
   const shifted = c * 1.44269504 + 12582912;
   const n = shifted - 12582912;

@@ -3,8 +3,7 @@ import type { Code } from './code.js';
 import { emitReady } from './expressions.js';
 import type { Frame, Ready, Surroundings } from './frame.js';
 import { ARITHMETIC, COMPARE, OP } from './opcodes.js';
-import { LANES } from './simd/vector-items.js';
-import type { EmitVector } from './simd/vector-items.js';
+import type { EmittedVector } from './simd/vector-items.js';
 import { RUN } from './slots.js';
 import { emitStmts } from './statements.js';
 
@@ -18,7 +17,7 @@ export interface Driver {
 }
 
 /** Runs what `each` emits with `current` going through the range of `run`; a vector form as in `emitUpTo`. */
-export function emitRange(code: Code, current: number, each: () => void, vector: EmitVector | null = null): void {
+export function emitRange(code: Code, current: number, each: () => void, vector: EmittedVector | null = null): void {
   const end = code.local('i32');
   code.get(RUN.first).tee(current).get(RUN.count).op(ARITHMETIC.u32.add).set(end);
   if (vector !== null) {
@@ -37,7 +36,13 @@ export function emitRange(code: Code, current: number, each: () => void, vector:
  * Runs what `each` emits with `current` going on to `end`. Where there is a vector form, it takes as many ids as fill
  * vectors, and `each` the rest.
  */
-export function emitUpTo(code: Code, current: number, end: Ready, each: () => void, vector: EmitVector | null): void {
+export function emitUpTo(
+  code: Code,
+  current: number,
+  end: Ready,
+  each: () => void,
+  vector: EmittedVector | null,
+): void {
   const step = (count: number, emit: () => void): void => {
     const isEnough = (): void => {
       emitReady(code, end);
@@ -53,7 +58,7 @@ export function emitUpTo(code: Code, current: number, end: Ready, each: () => vo
     isEnough();
     code.brIf(again).end().end();
   };
-  if (vector !== null) step(LANES, vector);
+  if (vector !== null) step(vector.lanes, vector.emit);
   step(1, each);
 }
 

@@ -1,6 +1,4 @@
 import type { CpuForm } from '../../ir/cpu-form.js';
-import type { Items } from '../../ir/nodes.js';
-import type { VectorBody } from '../../passes/vectorize/vector-form.js';
 import { planOf } from '../plan.js';
 import type { KernelPlan } from '../plan.js';
 import { emitAtomic } from './atomics.js';
@@ -8,7 +6,7 @@ import { emitCall, emitHelper, isInlined } from './calls.js';
 import { Code, valOf } from './code.js';
 import type { Driver } from './driver.js';
 import { VIOLATIONS } from './frame.js';
-import type { HelperCode, ModuleContext } from './frame.js';
+import type { HelperCode, ModuleContext, Vectors } from './frame.js';
 import { GridDriver } from './grid-driver.js';
 import { GroupDriver } from './group-driver.js';
 import { MapDriver } from './map-driver.js';
@@ -24,7 +22,7 @@ import { emitStmt } from './statements.js';
  *
  * @param vectors - vector forms of `items` statements; the scalar code then runs only the ids that fill no vector.
  */
-export function emitWasm(form: CpuForm, vectors: ReadonlyMap<Items, VectorBody> = new Map()): Uint8Array<ArrayBuffer> {
+export function emitWasm(form: CpuForm, vectors: Vectors = new Map()): Uint8Array<ArrayBuffer> {
   let next = 0;
   const helpers = form.kernel.helpers.map((fn): HelperCode => ({ fn, index: isInlined(fn) ? null : next++ }));
   const module: ModuleContext = { stmt: emitStmt, call: emitCall, atomic: emitAtomic, helpers, vectors };

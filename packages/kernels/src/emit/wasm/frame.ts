@@ -38,6 +38,9 @@ export interface Surroundings {
   readonly count: (countsSlot: number) => number;
 }
 
+/** Vector forms of `items` statements, each with the number of v128 that make up one of its values. */
+export type Vectors = ReadonlyMap<Items, { readonly body: VectorBody; readonly parts: number }>;
+
 /** One function body being emitted; an inlined helper has a frame of its own in the caller's code. */
 export interface Frame {
   readonly code: Code;
@@ -63,7 +66,7 @@ export interface ModuleContext {
   readonly atomic: (frame: Frame, expr: AtomicExpr) => void;
   readonly helpers: readonly HelperCode[];
   /** Vector forms of the `items` statements, in code that uses them. */
-  readonly vectors: ReadonlyMap<Items, VectorBody>;
+  readonly vectors: Vectors;
 }
 
 /** A helper is inlined where `index` is null, else called. */

@@ -6,7 +6,7 @@ import type { Driver } from './driver.js';
 import type { Frame, Surroundings } from './frame.js';
 import { ARITHMETIC, COMPARE, OP } from './opcodes.js';
 import { vectorOf } from './simd/vector-items.js';
-import type { EmitVector } from './simd/vector-items.js';
+import type { EmittedVector } from './simd/vector-items.js';
 import { HEADER, RUN, Slots, found, slotOf } from './slots.js';
 import { emitStmts } from './statements.js';
 
@@ -81,7 +81,7 @@ export class GridDriver implements Driver {
   }
 
   /** Ids of one row at a time: those that stand side by side share y and z, and only a row's end asks for the next. */
-  private rows(each: () => void, vector: EmitVector | null): void {
+  private rows(each: () => void, vector: EmittedVector | null): void {
     const { code, ids, sizes } = this;
     const left = code.local('i32');
     const end = code.local('i32');

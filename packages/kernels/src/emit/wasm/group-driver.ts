@@ -10,8 +10,8 @@ import type { Driver } from './driver.js';
 import { emitExpr, emitLoaded, localOf } from './expressions.js';
 import type { Frame, Surroundings } from './frame.js';
 import { ARITHMETIC, COMPARE, OP } from './opcodes.js';
-import { LANES, vectorOf } from './simd/vector-items.js';
-import type { EmitVector } from './simd/vector-items.js';
+import { vectorOf } from './simd/vector-items.js';
+import type { EmittedVector } from './simd/vector-items.js';
 import { HEADER, Slots, found, slotOf } from './slots.js';
 import { emitStmts } from './statements.js';
 
@@ -146,7 +146,7 @@ export class GroupDriver implements Driver {
   private items(frame: Frame, items: Items): void {
     const axes = AXES.filter((axis) => this.workgroup[axis] > 1 || axis === 'x').reverse();
     const used = idsUsed(items);
-    const vector = this.workgroup.x < LANES ? null : vectorOf(frame, items, (local) => this.keptAddress(local));
+    const vector = vectorOf(frame, items, (local) => this.keptAddress(local));
     const open = (rest: readonly Axis[]): void => {
       const [axis, ...inner] = rest;
       if (axis === undefined) this.id(frame, items);
@@ -162,7 +162,7 @@ export class GroupDriver implements Driver {
     bounded: Items | null,
     used: ReadonlySet<Axis>,
     each: () => void,
-    vector: EmitVector | null,
+    vector: EmittedVector | null,
   ): void {
     const { code } = this;
     const local = this.locals[axis];
@@ -189,7 +189,7 @@ export class GroupDriver implements Driver {
     };
     if (vector !== null) {
       const last = end === null ? { value: this.workgroup[axis] } : { local: end };
-      emitUpTo(code, local, last, withGlobal(each), withGlobal(vector));
+      emitUpTo(code, local, last, withGlobal(each), { ...vector, emit: withGlobal(vector.emit) });
       code.end();
       return;
     }

@@ -1,6 +1,9 @@
 import type { VExpr, VStmt, VectorBody } from './vector-form.js';
 import { blocksOfVector, operandsOfValue, walkVector } from './walk-vector.js';
 
+/** Going on to the next id. */
+const ROUND = 3;
+
 /** What a body costs, in simple instructions, for as many ids as there are lanes. */
 export interface VectorCost {
   readonly vector: number;
@@ -34,7 +37,7 @@ export function isWorthwhile(bodies: Iterable<VectorBody>, lanes: number): boole
 }
 
 export function costOf({ body }: VectorBody, lanes: number): VectorCost {
-  return costOfBlock(body, lanes);
+  return plus({ vector: ROUND, scalar: ROUND * lanes }, costOfBlock(body, lanes));
 }
 
 function costOfBlock(stmts: readonly VStmt[], lanes: number): VectorCost {
@@ -79,7 +82,7 @@ function ownCost(stmt: VStmt, lanes: number): VectorCost {
     case 'loadSpill':
       return accessCost('unit', lanes);
     case 'atomic':
-      return { vector: 2 * LANE_ACCESS * lanes, scalar: 2 * SCALAR_ACCESS * lanes };
+      return plus({ vector: LANE_ACCESS * lanes, scalar: SCALAR_ACCESS * lanes }, ATOMIC(lanes));
     case 'if':
       return plus({ vector: 1, scalar: lanes }, costOfValue(stmt.condition, lanes));
     case 'leave':
@@ -94,6 +97,9 @@ function accessCost(access: 'uniform' | 'unit' | 'lanes', lanes: number): Vector
   const vector = { uniform: SCALAR_ACCESS, unit: QUAD_ACCESS, lanes: LANE_ACCESS * lanes }[access];
   return { vector, scalar: SCALAR_ACCESS * lanes };
 }
+
+/** The operation itself, one lane after the other in both forms. */
+const ATOMIC = (lanes: number): VectorCost => ({ vector: 4 * lanes, scalar: 4 * lanes });
 
 /** Masks exist in the vector form only; shuffling between scalars and lanes, too. */
 function costOfValue(value: VExpr, lanes: number): VectorCost {

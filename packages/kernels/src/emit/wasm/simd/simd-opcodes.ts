@@ -51,6 +51,9 @@ export const SIMD = {
   f64x2ConvertLowI32x4S: 0xfe,
   f64x2ConvertLowI32x4U: 0xff,
   f64x2Div: 0xf3,
+  /** `b < a ? b : a`, and `a < b ? b : a`. */
+  f32x4Pmin: 0xea,
+  f32x4Pmax: 0xeb,
 } as const;
 
 /** Comparisons, which give a mask. */

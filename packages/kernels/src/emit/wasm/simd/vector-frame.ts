@@ -8,7 +8,9 @@ import { ARITHMETIC, COMPARE, OP } from '../opcodes.js';
 import { SIMD } from './simd-opcodes.js';
 
 /** Lanes of a v128 with elements of 32 bits. */
-export const LANES = 4;
+export const QUAD = 4;
+/** Bytes of a v128. */
+export const QUAD_BYTES = 16;
 
 /** A type whose values fit a lane. */
 export type LaneType = Exclude<DType, 'f64' | 'i64' | 'u64'>;
@@ -21,10 +23,14 @@ export function laneType(type: DType): LaneType {
 /** A body in the vector form in the course of being printed. Ids and items in `frame.around` are those of lane 0. */
 export interface VectorFrame {
   readonly frame: Frame;
-  /** WebAssembly locals of the form's variables. */
-  readonly vars: readonly number[];
-  /** One more than the last index at which four neighbours lie inside, by length. */
-  readonly quads: ReadonlyMap<string, Ready>;
+  /** How many v128 make up one value of the form, lanes in their order. */
+  readonly parts: number;
+  /** The part that code is emitted for. */
+  readonly part: number;
+  /** WebAssembly locals of the form's variables: one for each part of a varying one. */
+  readonly vars: readonly (readonly number[])[];
+  /** One more than the last index at which as many neighbours as there are lanes lie inside, by length. */
+  readonly limits: ReadonlyMap<string, Ready>;
   /** Labels of blocks, by the form's labels. */
   readonly labels: Map<number, number>;
   /** Pushes the address of what lane 0 keeps of a local; those of the other lanes follow. */
@@ -35,35 +41,34 @@ export interface VectorFrame {
 export function enterVector(
   frame: Frame,
   { vars, body }: VectorBody,
+  parts: number,
   spillAddress: VectorFrame['spillAddress'],
 ): VectorFrame {
   const { code } = frame;
-  const quads = new Map<string, Ready>();
+  const limits = new Map<string, Ready>();
+  const others = QUAD * parts - 1;
   for (const length of unitLengths(body)) {
     const key = keyOf(length);
-    if (quads.has(key)) continue;
+    if (limits.has(key)) continue;
     const ready = frame.around.length(length);
     if ('value' in ready) {
-      quads.set(key, { value: Math.max(0, ready.value - (LANES - 1)) });
+      limits.set(key, { value: Math.max(0, ready.value - others) });
       continue;
     }
     const local = code.local('i32');
-    code
-      .get(ready.local)
-      .i32(LANES - 1)
-      .op(ARITHMETIC.u32.sub)
-      .i32(0);
+    code.get(ready.local).i32(others).op(ARITHMETIC.u32.sub).i32(0);
     emitReady(code, ready);
-    code
-      .i32(LANES - 1)
-      .op(COMPARE.u32.gt, OP.select)
-      .set(local);
-    quads.set(key, { local });
+    code.i32(others).op(COMPARE.u32.gt, OP.select).set(local);
+    limits.set(key, { local });
   }
   return {
     frame,
-    vars: vars.map(({ type, varying }) => code.local(varying ? 'v128' : valOf(type))),
-    quads,
+    parts,
+    part: 0,
+    vars: vars.map(({ type, varying }) =>
+      varying ? Array.from({ length: parts }, () => code.local('v128')) : [code.local(valOf(type))],
+    ),
+    limits,
     labels: new Map(),
     spillAddress,
   };
@@ -82,8 +87,15 @@ export function keyOf(length: LengthRef): string {
   return JSON.stringify(length);
 }
 
+/** Emits code for one part of the lanes after the other. */
+export function eachPart(frame: VectorFrame, emit: (frame: VectorFrame) => void): void {
+  for (let part = 0; part < frame.parts; part++) emit({ ...frame, part });
+}
+
+/** The local of a variable: of a varying one, for the part at hand. */
 export function varOf(frame: VectorFrame, id: number): number {
-  const local = frame.vars[id];
+  const locals = frame.vars[id];
+  const local = locals?.[frame.part] ?? locals?.[0];
   if (local === undefined) throw new Error(`no variable ${id}`);
   return local;
 }
@@ -102,7 +114,7 @@ export function extract(frame: VectorFrame, vector: number, type: LaneType, lane
 /** Builds a vector from four scalars of the type. */
 export function perLane(frame: VectorFrame, type: LaneType, emitLane: (lane: number) => void): void {
   const { code } = frame.frame;
-  for (let lane = 0; lane < LANES; lane++) {
+  for (let lane = 0; lane < QUAD; lane++) {
     emitLane(lane);
     if (lane === 0) code.simd(type === 'f32' ? SIMD.f32x4Splat : SIMD.i32x4Splat);
     else code.simd(type === 'f32' ? SIMD.f32x4ReplaceLane : SIMD.i32x4ReplaceLane, lane);
@@ -118,4 +130,12 @@ export function bytesOf(type: LaneType, values: readonly (number | boolean)[]): 
     else view.setInt32(4 * lane, Number(value) | 0, true);
   });
   return [...new Uint8Array(view.buffer)];
+}
+
+/** What the lanes of the part add to the first lane's id. */
+export function laneNumbers({ part }: VectorFrame): number[] {
+  return bytesOf(
+    'u32',
+    [0, 1, 2, 3].map((lane) => lane + QUAD * part),
+  );
 }

@@ -1,24 +1,28 @@
 import type { Items } from '../../../ir/nodes.js';
 import type { Frame } from '../frame.js';
+import { QUAD, enterVector } from './vector-frame.js';
 import { emitVector } from './vector-statements.js';
-import { enterVector } from './vector-frame.js';
 
-/** How many ids the vector form of an `items` statement takes at once. */
-export { LANES } from './vector-frame.js';
-
-/** Emits the vector form for the current id and its next neighbours in x. */
-export type EmitVector = () => void;
+/** The vector form of an `items` statement, prepared in front of the loops over its ids. */
+export interface EmittedVector {
+  readonly lanes: number;
+  /** Emits it for the current id and its next neighbours in x, as many as there are lanes. */
+  readonly emit: () => void;
+}
 
 /**
- * Prepares the vector form of an `items` statement, in front of the loops over its ids; null where it has none.
+ * Null where the statement is run id by id.
  *
  * @param spillAddress - pushes the address of what the current id keeps of a local.
  */
-export function vectorOf(frame: Frame, items: Items, spillAddress: (local: number) => void): EmitVector | null {
-  const body = frame.module.vectors.get(items);
-  if (body === undefined) return null;
-  const vector = enterVector(frame, body, spillAddress);
-  return () => {
-    emitVector(vector, body);
+export function vectorOf(frame: Frame, items: Items, spillAddress: (local: number) => void): EmittedVector | null {
+  const form = frame.module.vectors.get(items);
+  if (form === undefined) return null;
+  const vector = enterVector(frame, form.body, form.parts, spillAddress);
+  return {
+    lanes: QUAD * form.parts,
+    emit: () => {
+      emitVector(vector, form.body);
+    },
   };
 }

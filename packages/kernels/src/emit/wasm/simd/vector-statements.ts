@@ -3,7 +3,7 @@ import { localOf } from '../expressions.js';
 import { OP } from '../opcodes.js';
 import { emitOwnLoad, emitOwnStore, emitVectorLoad, emitVectorStore } from './vector-accesses.js';
 import { emitVectorAtomic } from './vector-atomics.js';
-import { laneType, varOf } from './vector-frame.js';
+import { eachPart, laneType, varOf } from './vector-frame.js';
 import type { VectorFrame } from './vector-frame.js';
 import { emitValue } from './vector-values.js';
 
@@ -20,8 +20,7 @@ function emitStmt(frame: VectorFrame, vars: VectorBody['vars'], stmt: VStmt): vo
   const { code, around } = frame.frame;
   switch (stmt.op) {
     case 'set':
-      emitValue(frame, stmt.value);
-      code.set(varOf(frame, stmt.id));
+      emitSet(frame, stmt);
       return;
     case 'setGroup':
       emitValue(frame, stmt.value);
@@ -76,6 +75,19 @@ function emitStmt(frame: VectorFrame, vars: VectorBody['vars'], stmt: VStmt): vo
     case 'leave':
       emitLeave(frame, stmt);
   }
+}
+
+function emitSet(frame: VectorFrame, { id, value }: VStmt & { op: 'set' }): void {
+  const { code } = frame.frame;
+  if (!value.varying) {
+    emitValue(frame, value);
+    code.set(varOf(frame, id));
+    return;
+  }
+  eachPart(frame, (inPart) => {
+    emitValue(inPart, value);
+    code.set(varOf(inPart, id));
+  });
 }
 
 function emitLeave(frame: VectorFrame, { label, when }: VStmt & { op: 'leave' }): void {

@@ -5,7 +5,7 @@ import { OP, COMPARE } from '../opcodes.js';
 import { emitBinary, emitBitcast, emitCast, emitUnary } from '../operators.js';
 import { emitDivision } from './divide.js';
 import { SIMD, SIMD_ARITHMETIC, SIMD_COMPARE, SIMD_SHIFT } from './simd-opcodes.js';
-import { bytesOf, extract, laneType, perLane, toLocal, varOf } from './vector-frame.js';
+import { bytesOf, eachPart, extract, laneNumbers, laneType, perLane, toLocal, varOf } from './vector-frame.js';
 import type { LaneType, VectorFrame } from './vector-frame.js';
 
 /** Leaves a value of the vector form on the stack: a scalar if it is uniform, else a v128. */
@@ -57,12 +57,15 @@ function emitUniform(frame: VectorFrame, value: VExpr): void {
       emitBitcast(code, value.value.type, value.type);
       return;
     case 'lane0':
-      emitLanes(frame, value.value);
+      emitLanes({ ...frame, part: 0 }, value.value);
       code.simd(value.type === 'f32' ? SIMD.f32x4ExtractLane : SIMD.i32x4ExtractLane, 0);
       if (value.type === 'bool') code.i32(0).op(COMPARE.i32.ne);
       return;
     case 'any':
-      emitLanes(frame, value.mask);
+      eachPart(frame, (inPart) => {
+        emitLanes(inPart, value.mask);
+        if (inPart.part > 0) code.simd(SIMD.v128Or);
+      });
       code.simd(SIMD.v128AnyTrue);
       return;
     case 'lanes':
@@ -86,10 +89,7 @@ function emitLanes(frame: VectorFrame, value: VExpr): void {
       return;
     case 'lanes':
       emitUniform(frame, value.first);
-      code
-        .simd(SIMD.i32x4Splat)
-        .v128(bytesOf('u32', [0, 1, 2, 3]))
-        .simd(SIMD.i32x4Add);
+      code.simd(SIMD.i32x4Splat).v128(laneNumbers(frame)).simd(SIMD.i32x4Add);
       return;
     case 'splat':
       emitSplat(frame, value.value);
@@ -143,10 +143,15 @@ function emitSplat(frame: VectorFrame, value: VExpr): void {
   code.simd(type === 'f32' ? SIMD.f32x4Splat : SIMD.i32x4Splat);
 }
 
-/** Where one side is zero, the mask alone picks the other's bits. */
+/** Where one side is zero, the mask alone picks the other's bits; the smaller or greater of two is one instruction. */
 function emitSelect(frame: VectorFrame, value: VExpr & { op: 'select' }): void {
   const { code } = frame.frame;
-  if (isZero(value.whenFalse)) {
+  const extreme = extremeOf(value);
+  if (extreme !== null) {
+    emitLanes(frame, extreme.a);
+    emitLanes(frame, extreme.b);
+    code.simd(extreme.op);
+  } else if (isZero(value.whenFalse)) {
     emitLanes(frame, value.whenTrue);
     emitLanes(frame, value.condition);
     code.simd(SIMD.v128And);
@@ -160,6 +165,29 @@ function emitSelect(frame: VectorFrame, value: VExpr & { op: 'select' }): void {
     emitLanes(frame, value.condition);
     code.simd(SIMD.v128Bitselect);
   }
+}
+
+/** A choice of two f32 by which is less as an instruction on `a` and `b`. */
+function extremeOf({ condition, whenTrue, whenFalse, type }: VExpr & { op: 'select' }): {
+  readonly op: number;
+  readonly a: VExpr;
+  readonly b: VExpr;
+} | null {
+  if (type !== 'f32' || condition.op !== 'binary' || (condition.operator !== 'lt' && condition.operator !== 'gt'))
+    return null;
+  const isLess = condition.operator === 'lt';
+  const [less, more] = isLess ? [condition.left, condition.right] : [condition.right, condition.left];
+  if (sameValue(less, whenTrue) && sameValue(more, whenFalse)) return { op: SIMD.f32x4Pmin, a: more, b: less };
+  if (sameValue(more, whenTrue) && sameValue(less, whenFalse)) return { op: SIMD.f32x4Pmax, a: less, b: more };
+  return null;
+}
+
+/** Whether two values are the same for certain: the same variable, or equal constants. */
+function sameValue(a: VExpr, b: VExpr): boolean {
+  if (a.op === 'var' && b.op === 'var') return a.id === b.id;
+  if (a.op === 'splat' && b.op === 'splat') return sameValue(a.value, b.value);
+  if (a.op !== 'leaf' || b.op !== 'leaf' || a.expr.op !== 'literal' || b.expr.op !== 'literal') return false;
+  return Object.is(a.expr.value, b.expr.value);
 }
 
 function isZero(value: VExpr): boolean {

@@ -11,8 +11,8 @@ import { helper } from '../authoring/define-helper.js';
  */
 export const expF32 = helper('exp_f32', { args: { x: f32 }, returns: f32 }, (k, { x }) => {
   // Beyond these the result is infinity or 0; NaN passes.
-  const low = k.select(x < -104, k.f32(-104), x);
-  const c = k.select(low > 89, k.f32(89), low);
+  const least = k.select(x < -104, k.f32(-104), x);
+  const c = k.select(least > 89, k.f32(89), least);
   // Adding 1.5 · 2^23 rounds to an integer, which then stands in the low bits.
   const shifted = c * 1.44269504 + 12582912;
   const n = shifted - 12582912;

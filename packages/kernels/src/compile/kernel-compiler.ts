@@ -11,6 +11,7 @@ import type {
 } from '@gpu-bridge/abstractions';
 import { checkKernel } from '../check/check-kernel.js';
 import { emitCpp } from '../emit/c/emit-cpp.js';
+import type { CppForm } from '../emit/c/emit-cpp.js';
 import { emitCuda, emitOpenCl } from '../emit/c/emit-gpu.js';
 import { spmdFormOf } from '../emit/c/spmd/spmd-form.js';
 import { emitJs } from '../emit/js/emit-js.js';
@@ -54,7 +55,7 @@ const EMITTERS: Readonly<Record<KernelTarget, (sources: Sources) => KernelArtifa
 };
 
 /** Devices have math functions of their own, but not the bits that strict kernels ask for. */
-function forDevice(kernel: IrKernel): IrKernel {
+export function forDevice(kernel: IrKernel): IrKernel {
   return kernel.fp === 'strict' ? lowerMath(kernel, NATIVE) : kernel;
 }
 
@@ -122,12 +123,22 @@ function wasmOf({ cpu, simd }: Sources): KernelArtifact | Refusal {
 }
 
 function cppOf({ id, kernel, cpu, simd }: Sources): KernelArtifact | Refusal {
+  const form = cppFormOf(kernel, cpu, simd);
+  return 'reason' in form ? { target: 'cpp', ...form } : emitCpp(form, id);
+}
+
+/** What C++ is printed from: several ids side by side where that is asked for or promises to be faster. */
+export function cppFormOf(
+  kernel: IrKernel,
+  cpu: CpuForm,
+  simd: Sources['simd'],
+): CppForm | { readonly reason: string } {
   if (simd !== 'never') {
     const form = spmdFormOf(cpu);
-    if ('vectors' in form && (form.isWorthwhile || simd === 'always')) return emitCpp(cpu, id, form.vectors);
-    if ('refused' in form && simd === 'always') return { target: 'cpp', reason: `no SIMD form: ${form.refused}` };
+    if ('vectors' in form && (form.isWorthwhile || simd === 'always')) return { form: cpu, vectors: form.vectors };
+    if ('refused' in form && simd === 'always') return { reason: `no SIMD form: ${form.refused}` };
   }
   // All CPU targets share one workspace, so the form with native functions must fit into that of the others.
   const native = toCpuForm(kernel, NATIVE);
-  return emitCpp(native.workspace.bytes <= cpu.workspace.bytes ? native : cpu, id);
+  return { form: native.workspace.bytes <= cpu.workspace.bytes ? native : cpu, vectors: new Map() };
 }

@@ -35,6 +35,7 @@ export const CUDA: Dialect = {
       globalId: 'blockIdx.x * blockDim.x + threadIdx.x',
       globalSize: 'gridDim.x * blockDim.x',
       localId: 'threadIdx.x',
+      localSize: 'blockDim.x',
       groupId: 'blockIdx.x',
       groupCount: 'gridDim.x',
     },

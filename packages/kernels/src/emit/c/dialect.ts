@@ -40,7 +40,9 @@ export interface DeviceDialect {
   /** What stands before an entry, with the work-items of its group where they are fixed. */
   readonly entryPrefix: (groupSize: number | null) => string;
   /** All of one dimension. */
-  readonly ids: Readonly<Record<'globalId' | 'globalSize' | 'localId' | 'groupId' | 'groupCount', string>>;
+  readonly ids: Readonly<
+    Record<'globalId' | 'globalSize' | 'localId' | 'localSize' | 'groupId' | 'groupCount', string>
+  >;
 }
 
 export function deviceOf(dialect: Dialect): DeviceDialect {

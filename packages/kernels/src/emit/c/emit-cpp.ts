@@ -18,17 +18,20 @@ import { lanePrelude } from './spmd/lane-prelude.js';
 import { VectorPrinter, WIDTH } from './spmd/vector-printer.js';
 import type { Vectors } from './spmd/vector-printer.js';
 
+/** What a kernel is printed from. */
+export interface CppForm {
+  readonly form: CpuForm;
+  /** Forms of its `items` statements that take several ids at once; none where it has no such form. */
+  readonly vectors: Vectors;
+}
+
 const ENTRY_PARAMS = 'uint8_t* memory, uint64_t argumentBlock, uint32_t first, uint32_t count, uint32_t group';
 const ENTRY_ARGS = 'memory, argumentBlock, first, count, group';
 
-/**
- * The kernel as C++ for one executor; texts of several kernels can be compiled as one.
- *
- * @param vectors - forms of its `items` statements that take several ids at once; none where it has no such form.
- */
-export function emitCpp(form: CpuForm, id: KernelId, vectors: Vectors = new Map()): KernelArtifact {
+/** The kernel as C++ for one executor; texts of several kernels can be compiled as one. */
+export function emitCpp({ form, vectors }: CppForm, id: KernelId): KernelArtifact {
   const name = stemOf(id);
-  const functions = cppFunctions(form, name, vectors);
+  const functions = cppFunctions({ form, vectors }, name);
   const source = [
     ...CPP_HEAD,
     ...preludeFor(CPP, true, functions, vectors.size > 0 ? lanePrelude(WIDTH) : undefined),
@@ -44,7 +47,7 @@ export function emitCpp(form: CpuForm, id: KernelId, vectors: Vectors = new Map(
 }
 
 /** Helpers, the body of one id or one group, and `NAME_run`, which runs a range of them one after the other. */
-function cppFunctions(form: CpuForm, name: string, vectors: Vectors): string[] {
+export function cppFunctions({ form, vectors }: CppForm, name: string): string[] {
   const { kernel } = form;
   const effects = new Effects(kernel);
   const helpers = new HelperTexts(CPP, kernel, name, effects);

@@ -39,6 +39,7 @@ export const OPENCL: Dialect = {
       globalId: '(uint)get_global_id(0)',
       globalSize: '(uint)get_global_size(0)',
       localId: '(uint)get_local_id(0)',
+      localSize: '(uint)get_local_size(0)',
       groupId: '(uint)get_group_id(0)',
       groupCount: '(uint)get_num_groups(0)',
     },

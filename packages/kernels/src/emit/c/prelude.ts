@@ -78,7 +78,7 @@ function preludeOf(dialect: Dialect, strict: boolean): Map<string, readonly stri
     }
   }
   if (dialect.target === 'cpp') defineCombined(dialect, define);
-  else defineReport(dialect, define);
+  else for (const space of ['global', 'shared'] as const) defineReport(dialect, space, define);
   return functions;
 }
 
@@ -96,15 +96,17 @@ function defineCombined(dialect: Dialect, define: Define): void {
   }
 }
 
-/** Adds to the count of violations of a launch, which stays at the largest one that is reported. */
-function defineReport(dialect: Dialect, define: Define): void {
+/** Adds to a count of violations that many see, which stays at the largest one that is reported. */
+function defineReport(dialect: Dialect, space: Space, define: Define): void {
   const { u32, u64 } = dialect.types;
-  define('void', 'gb_report', `${dialect.spaces.global}${u32}* total, ${u64} violations`, [
-    `${u32} seen = gb_atomic_load_u32(total);`,
+  const ending = spaceEnding(dialect, space);
+  const name = space === 'shared' ? 'gb_report_shared' : 'gb_report';
+  define('void', name, `${dialect.spaces[space]}${u32}* total, ${u64} violations`, [
+    `${u32} seen = gb_atomic_load_u32${ending}(total);`,
     'for (;;) {',
     `  const ${u64} sum = seen + violations;`,
     `  const ${u32} next = sum < ${MOST_VIOLATIONS}u ? (${u32})sum : ${MOST_VIOLATIONS}u;`,
-    `  const ${u32} found = gb_atomic_compareExchange_u32(total, seen, next);`,
+    `  const ${u32} found = gb_atomic_compareExchange_u32${ending}(total, seen, next);`,
     '  if (found == seen) return;',
     '  seen = found;',
     '}',

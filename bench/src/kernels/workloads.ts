@@ -161,3 +161,19 @@ export function checkResults(
       );
   }
 }
+
+/**
+ * Checks the index columns of a workload as a submission does, once and outside of all timing of its forms.
+ *
+ * @throws Error naming the first element that is no index.
+ */
+export function validateIndexes({ name, definition, columns }: Workload): void {
+  for (const [param, declaration] of Object.entries(definition.params)) {
+    if (declaration.role !== 'input' || declaration.indexes === undefined) continue;
+    const source = columns[param]!;
+    const limit = columns[declaration.indexes]!.length + (declaration.inclusive === true ? 1 : 0);
+    for (let i = 0; i < source.length; i++) {
+      if (source[i]! >= limit) throw new Error(`${name}: ${param}[${i}] is ${source[i]!}, not below ${limit}`);
+    }
+  }
+}

@@ -1,4 +1,3 @@
-import type { HelperDefinition } from '@gpu-bridge/abstractions';
 import { mathLibrary } from '../library/math-library.js';
 import type { CallArg, CallExpr, Expr, IrFunction, IrKernel, MathFunction, Stmt } from '../ir/nodes.js';
 import { rewriteBlock, walkStmts } from '../ir/walk.js';
@@ -10,18 +9,17 @@ import { rewriteBlock, walkStmts } from '../ir/walk.js';
  * @param native - functions the target computes itself, correctly rounded: `fma` where it is an instruction.
  */
 export function lowerMath(kernel: IrKernel, native: ReadonlySet<MathFunction> = new Set()): IrKernel {
-  const linked = new Map<HelperDefinition, number>();
+  const linked = new Map<string, number>();
   const library: IrFunction[] = [];
   const link = (fn: MathFunction, type: Expr['type']): number => {
     const functions = mathLibrary(fn, type);
-    const definitions = [...functions.keys()];
-    const at = (index: number): number => indexOf(linked, definitions[index]);
-    for (const [definition, callee] of functions) {
-      if (linked.has(definition)) continue;
+    const at = (index: number): number => indexOf(linked, functions[index]);
+    for (const callee of functions) {
+      if (linked.has(callee.name)) continue;
       const body = redirect(callee.body, at, (e) => e);
-      linked.set(definition, library.push({ ...callee, body }) - 1);
+      linked.set(callee.name, library.push({ ...callee, body }) - 1);
     }
-    return at(definitions.length - 1);
+    return at(functions.length - 1);
   };
   const functions = [kernel.main, ...kernel.helpers];
   for (const { body } of functions) {
@@ -40,8 +38,8 @@ export function lowerMath(kernel: IrKernel, native: ReadonlySet<MathFunction> = 
   return { ...kernel, main: main ?? kernel.main, helpers: [...library, ...helpers] };
 }
 
-function indexOf(linked: ReadonlyMap<HelperDefinition, number>, definition: HelperDefinition | undefined): number {
-  const index = definition && linked.get(definition);
+function indexOf(linked: ReadonlyMap<string, number>, fn: IrFunction | undefined): number {
+  const index = fn && linked.get(fn.name);
   if (index === undefined) throw new Error('a library function stands before those it calls');
   return index;
 }

@@ -51,7 +51,7 @@ export function groupFunction(
   const printer = new BodyPrinter(dialect, kernel.main, around, effects, new Set(workspace.spills.keys()));
   const body = printer.print();
   const kept = [...workspace.spills.keys()].map((local): Declared => ({
-    type: `${dialect.types[kernel.main.locals[local]?.type ?? 'u32']}* ${dialect.restrict}`,
+    type: `${driver.storage(kernel.main.locals[local]?.type ?? 'u32')}* ${dialect.restrict}`,
     name: keptName(kernel, local),
   }));
   const numbers = (['group', 'groupCount', 'globalSize'] as const).flatMap((which) =>

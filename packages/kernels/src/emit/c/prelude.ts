@@ -170,6 +170,8 @@ function defineFloat(dialect: Dialect, type: 'f32' | 'f64', define: Define): voi
       'if (x != x) return 0;',
       `if (x <= ${float(least)}) return ${integer(least)};`,
       `if (x >= ${float(beyond)}) return ${integer(beyond - 1n)};`,
+      // GCC 12 takes a cast to an integer and back for `trunc`, which keeps the sign of -0.25 (-fno-trapping-math, SSE4.1).
+      ...(dialect.target === 'cpp' && signed ? ['if (x > -1 && x < 1) return 0;'] : []),
       `return (${dialect.types[to]})x;`,
     ]);
   }

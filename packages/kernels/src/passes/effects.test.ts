@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { RULES } from '../check/diagnostics.js';
-import { createKernelCompiler, f32, input, mapKernel, output, u32 } from '../index.js';
+import { createKernelCompiler, f32, i64, input, mapKernel, output, u32 } from '../index.js';
 import type { KernelDescriptor } from '../index.js';
 import { mapFromText } from '../testing/kernel-from-text.js';
 import { sorted, totals } from '../testing/sample-kernels.js';
@@ -28,6 +28,9 @@ describe('a descriptor', () => {
     expect(
       describeKernel(mapFromText({ params }, '(k, { a, out }) => { out.value = k.f32(k.f64(a) * 3); }')).requires,
     ).toEqual(['f64']);
+    const wide = { a: input(i64), out: output(f32) };
+    const rounded = mapFromText({ params: wide }, '(k, { a, out }) => { out.value = k.f32(a); }');
+    expect(describeKernel(rounded).requires).toEqual(['f64', 'i64']);
   });
 
   it('keeps its id when only names and white space change, and changes it with the program', () => {

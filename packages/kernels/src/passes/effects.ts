@@ -20,6 +20,8 @@ export function requirementsOf(kernel: IrKernel): KernelRequirement[] {
     walkStmts(fn.body, {
       expr: (e) => {
         if (e.type !== null) types.add(e.type);
+        // Rounded by way of f64 on every target.
+        if (e.op === 'cast' && e.type === 'f32' && isWide(e.value.type)) types.add('f64');
         if (e.op === 'atomic' && isWide(e.type)) wideAtomics = true;
       },
     });

@@ -50,7 +50,7 @@ export function deviceOf(dialect: Dialect): DeviceDialect {
   return dialect.device;
 }
 
-export type FloatFunction = MathFunction | 'sqrt' | 'floor' | 'ceil' | 'trunc' | 'fabs';
+type FloatFunction = MathFunction | 'sqrt' | 'floor' | 'ceil' | 'trunc' | 'fabs';
 
 export const INTEGERS = ['i32', 'u32', 'i64', 'u64'] as const satisfies readonly DType[];
 export const FLOATS = ['f32', 'f64'] as const satisfies readonly DType[];
@@ -58,10 +58,6 @@ export type Integer = (typeof INTEGERS)[number];
 
 export function isFloat(type: DType): type is 'f32' | 'f64' {
   return type === 'f32' || type === 'f64';
-}
-
-export function isInteger(type: DType): type is Integer {
-  return type !== 'bool' && !isFloat(type);
 }
 
 /** The unsigned type of the same size. */

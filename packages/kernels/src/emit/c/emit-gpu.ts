@@ -72,7 +72,7 @@ function printedBody(driver: Driver, stem: string): BodyText {
  * `lane` of `lanes` runs every lanes-th id; its scratch is region `region`. With a workgroup `lane` is the linear local id,
  * and `team` of `teams` runs every teams-th group.
  */
-export function runParams(driver: Driver): Declared[] {
+function runParams(driver: Driver): Declared[] {
   const { dialect, kernel } = driver;
   const { u32, u64 } = dialect.types;
   const numbers =

@@ -11,7 +11,7 @@ export interface Footprint {
 }
 
 /** Shared arrays start at multiples of this. */
-export const SHARED_ALIGN_BYTES = 8;
+const SHARED_ALIGN_BYTES = 8;
 
 /**
  * Kernels of equal footprint are linked into one mega-kernel. Registers are not known in a text, so the rule goes by what
@@ -19,7 +19,7 @@ export const SHARED_ALIGN_BYTES = 8;
  * strict kernels are compiled with flags of their own. Shared bytes count in powers of two, so that few mega-kernels
  * come out and none reserves more than twice what a kernel needs.
  */
-export function footprintOf(kernel: IrKernel): Footprint {
+function footprintOf(kernel: IrKernel): Footprint {
   const { workgroup } = kernel;
   const bytes = sharedOffsets(kernel).bytes;
   return {

@@ -47,7 +47,7 @@ export interface MegaKernel {
 export type DeviceMember = DeviceSource & { readonly number: number };
 export type HostMember = CppForm & { readonly number: number; readonly id: KernelId };
 
-/** Mega-kernels of these kernels for a device, one per footprint; see {@link footprintOf}. */
+/** Mega-kernels of these kernels for a device, one per footprint: emit/c/mega/footprint. */
 export function linkMegaKernels(members: readonly DeviceMember[], target: 'opencl' | 'cuda'): MegaKernel[] {
   return byFootprint(members, (member) => member.kernel).map((group) =>
     linkForDevice(DEVICE_DIALECTS[target], target, group.members, group.footprint),

@@ -1,6 +1,6 @@
 import type { DType } from '@gpu-bridge/abstractions';
 import { CPP } from '../cpp.js';
-import { isFloat, storageOf } from '../dialect.js';
+import { storageOf } from '../dialect.js';
 import type { Dialect } from '../dialect.js';
 
 export const DTYPES = ['f32', 'f64', 'i32', 'u32', 'i64', 'u64', 'bool'] as const satisfies readonly DType[];
@@ -29,12 +29,6 @@ export function laneDialect(width: number): Dialect {
     bitcast: (_from, to, text) => `((${types[to]})(${text}))`,
     floatFunction: (name, type) => `gb_${name}_${type}x${width}`,
   };
-}
-
-/** The same bits as integers of the same size. */
-export function bitsOf(type: DType): DType {
-  if (!isFloat(type)) return type;
-  return type === 'f64' ? 'u64' : 'u32';
 }
 
 export function storage(type: DType): string {

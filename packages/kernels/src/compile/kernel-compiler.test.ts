@@ -68,3 +68,22 @@ describe.each(['wasm', 'js'] as const)('a compiled kernel as %s', (target) => {
     expect(violations).toBe(2);
   });
 });
+
+describe('a tower of helpers that each call the one below twice', () => {
+  let twice = helper('level0', { args: { x: u32 }, returns: u32 }, (_k, { x }) => x * x + 1);
+  for (let level = 1; level < 14; level++) {
+    twice = helper(`level${level}`, { args: { x: u32 }, returns: u32, uses: { twice } }, (k, { x }) => {
+      const once = k.uses.twice({ x });
+      return k.uses.twice({ x: once + 1 });
+    });
+  }
+  const tower = mapFromText(
+    { params: { x: input(u32), y: output(u32) }, uses: { twice } },
+    '(k, p) => { p.y.value = k.uses.twice({ x: p.x }); }',
+  );
+
+  it('does not double with each level', () => {
+    const [wasm] = compiler.compile(tower, { targets: ['wasm'] }).artifacts;
+    expect(wasm?.target === 'wasm' ? wasm.bytes.length : Infinity).toBeLessThan(40_000);
+  });
+});

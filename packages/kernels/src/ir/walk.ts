@@ -210,6 +210,13 @@ export function countNodes(stmts: readonly Stmt[]): number {
   return nodes;
 }
 
+/** The same with the size of a helper, by its number, added for every call of it. */
+export function countNodesInPlace(stmts: readonly Stmt[], helpers: readonly number[]): number {
+  let nodes = countNodes(stmts);
+  walkStmts(stmts, { expr: (e) => void (e.op === 'call' && (nodes += helpers[e.helper] ?? 0)) });
+  return nodes;
+}
+
 /** Locals written anywhere inside. */
 export function assignedLocals(stmts: readonly Stmt[]): Set<number> {
   const assigned = new Set<number>();

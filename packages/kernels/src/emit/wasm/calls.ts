@@ -1,5 +1,5 @@
 import type { CallExpr, IrFunction } from '../../ir/nodes.js';
-import { countNodes } from '../../ir/walk.js';
+import { countNodes, countNodesInPlace } from '../../ir/walk.js';
 import { Code, valOf } from './code.js';
 import { emitExpr, emitReady } from './expressions.js';
 import type { ArrayPlace, Frame, HelperCode, ModuleContext, Surroundings } from './frame.js';
@@ -10,11 +10,20 @@ import { emitStmts } from './statements.js';
 
 /** Helpers up to this size are inlined: Node 20 does not inline WebAssembly calls itself. The size of `exp` and `log`. */
 const INLINE_NODES = 120;
+/** Inlined helpers call inlined helpers: so large they may become together. */
+const INLINE_NODES_IN_ALL = 1000;
 /** Private copies are not handed to helpers. */
 const NO_COPIES: ReadonlyMap<number, number> = new Map();
 
-export function isInlined(fn: IrFunction): boolean {
-  return countNodes(fn.body) <= INLINE_NODES;
+/** Which of the helpers are inlined; each stands after those it calls. */
+export function inlined(helpers: readonly IrFunction[]): readonly boolean[] {
+  const sizes: number[] = [];
+  return helpers.map(({ body }) => {
+    const size = countNodesInPlace(body, sizes);
+    const isInlined = countNodes(body) <= INLINE_NODES && size <= INLINE_NODES_IN_ALL;
+    sizes.push(isInlined ? size : 0);
+    return isInlined;
+  });
 }
 
 /** Leaves the helper's result, if it has one, on the stack. */

@@ -2,7 +2,7 @@ import type { CpuForm } from '../../ir/cpu-form.js';
 import { planOf } from '../plan.js';
 import type { KernelPlan } from '../plan.js';
 import { emitAtomic } from './atomics.js';
-import { emitCall, emitHelper, isInlined } from './calls.js';
+import { emitCall, emitHelper, inlined } from './calls.js';
 import { Code, valOf } from './code.js';
 import type { Driver } from './driver.js';
 import { VIOLATIONS } from './frame.js';
@@ -24,7 +24,11 @@ import { emitStmt } from './statements.js';
  */
 export function emitWasm(form: CpuForm, vectors: Vectors = new Map()): Uint8Array<ArrayBuffer> {
   let next = 0;
-  const helpers = form.kernel.helpers.map((fn): HelperCode => ({ fn, index: isInlined(fn) ? null : next++ }));
+  const isInlined = inlined(form.kernel.helpers);
+  const helpers = form.kernel.helpers.map((fn, i): HelperCode => ({
+    fn,
+    index: isInlined[i] === true ? null : next++,
+  }));
   const module: ModuleContext = { stmt: emitStmt, call: emitCall, atomic: emitAtomic, helpers, vectors };
   const functions = helpers.flatMap(({ fn, index }) => (index === null ? [] : [emitHelper(fn, module)]));
   return encodeModule([...functions, emitRun(form, module)], next);

@@ -1,22 +1,34 @@
 import type { Expr, IrFunction, IrKernel, Stmt } from '../../ir/nodes.js';
-import { blocksOf, expressionsOf, walkStmts } from '../../ir/walk.js';
+import { blocksOf, countNodesInPlace, expressionsOf, walkStmts } from '../../ir/walk.js';
 
 /**
  * Why a kernel has no vector form, or null. Ids are independent of each other, so several may run side by side, except:
  *
  * - lists and scratch memory belong to one item at a time;
  * - sums of f32 depend on their order, and forms give the same bits;
- * - an id that waits in a loop for what another does to an atomic would wait for a lane beside it, for ever.
+ * - an id that waits in a loop for what another does to an atomic would wait for a lane beside it, for ever;
+ * - helpers are put in place of their calls, so a kernel that would grow beyond all bounds by that stays scalar.
  *
  * Otherwise atomics are done in the order of the lanes, statement by statement; which id sees which old value is
  * unspecified anyway.
  */
 export function vectorRefusal(kernel: IrKernel): string | null {
+  if (sizeInPlace(kernel) > MAX_NODES) return 'its helpers are too large to be put in place of every call';
   for (const fn of [kernel.main, ...kernel.helpers]) {
     const reason = refusalOf(kernel, fn);
     if (reason !== null) return reason;
   }
   return null;
+}
+
+const MAX_NODES = 20_000;
+
+/** Nodes of the kernel's body with helpers in place of their calls. */
+function sizeInPlace(kernel: IrKernel): number {
+  const sizes: number[] = [];
+  // A helper stands after those it calls.
+  for (const helper of kernel.helpers) sizes.push(countNodesInPlace(helper.body, sizes));
+  return countNodesInPlace(kernel.main.body, sizes);
 }
 
 function refusalOf(kernel: IrKernel, fn: IrFunction): string | null {

@@ -276,6 +276,20 @@ describe('a kernel without a vector form', () => {
     expect(refusal(kernel)).toMatch('f32');
   });
 
+  it('would grow beyond bounds with its helpers in place', () => {
+    let twice = helper('h0', { args: { x: u32 }, returns: u32 }, (k, { x }) => x * x + 1);
+    for (let i = 1; i < 40; i++) {
+      twice = helper(`h${i}`, { args: { x: u32 }, returns: u32, uses: { twice } }, (k, { x }) => {
+        const once = k.uses.twice({ x });
+        return k.uses.twice({ x: once + 1 });
+      });
+    }
+    const kernel = gridKernel('test/tower', { params: { c: output(u32) }, uses: { twice } }, (k, { c }) => {
+      c[k.global.x] = k.uses.twice({ x: k.global.x });
+    });
+    expect(refusal(kernel)).toMatch('too large');
+  });
+
   it('is not one that only adds to atomics, in loops or not', () => {
     const kernel = gridKernel('test/bins', { params: { x: input(u32), bins: atomic(u32) } }, (k, { x, bins }) => {
       for (let i = k.global.x; i < x.length; i += 64) k.atomicAdd(bins, x[i]!, 1);

@@ -43,7 +43,7 @@ const fold = helper('fold', { args: { p: i32, q: i32 }, returns: i32 }, (k, { p,
 });
 
 /** Random kernels of 32-bit values whose ids write only elements of their own, so that any order gives the same. */
-export class LaneProgram {
+class LaneProgram {
   private names = 0;
   private loops = 0;
   private readonly scopes: { name: string; type: Type; mutable: boolean }[][] = [[]];

@@ -2,7 +2,7 @@ import type { CpuForm } from '../../ir/cpu-form.js';
 import { planOf } from '../plan.js';
 import type { KernelPlan } from '../plan.js';
 import { emitAtomic } from './atomics.js';
-import { emitCall, emitHelper, inlined } from './calls.js';
+import { emitCall, emitCallInto, emitHelper, inlined } from './calls.js';
 import { Code, valOf } from './code.js';
 import type { Driver } from './driver.js';
 import { VIOLATIONS } from './frame.js';
@@ -29,7 +29,14 @@ export function emitWasm(form: CpuForm, vectors: Vectors = new Map()): Uint8Arra
     fn,
     index: isInlined[i] === true ? null : next++,
   }));
-  const module: ModuleContext = { stmt: emitStmt, call: emitCall, atomic: emitAtomic, helpers, vectors };
+  const module: ModuleContext = {
+    stmt: emitStmt,
+    call: emitCall,
+    callInto: emitCallInto,
+    atomic: emitAtomic,
+    helpers,
+    vectors,
+  };
   const functions = helpers.flatMap(({ fn, index }) => (index === null ? [] : [emitHelper(fn, module)]));
   return encodeModule([...functions, emitRun(form, module)], next);
 }

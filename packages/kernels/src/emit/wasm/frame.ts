@@ -63,6 +63,7 @@ export interface Frame {
 export interface ModuleContext {
   readonly stmt: (frame: Frame, stmt: Stmt) => void;
   readonly call: (frame: Frame, call: CallExpr) => void;
+  readonly callInto: (frame: Frame, call: CallExpr, targets: readonly number[]) => void;
   readonly atomic: (frame: Frame, expr: AtomicExpr) => void;
   readonly helpers: readonly HelperCode[];
   /** Vector forms of the `items` statements, in code that uses them. */

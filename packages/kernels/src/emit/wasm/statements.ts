@@ -1,6 +1,5 @@
 import type { Expr, If, Loop, Stmt, Store } from '../../ir/nodes.js';
 import { countNodes, isImpure, walkStmts } from '../../ir/walk.js';
-import { emitCallInto } from './calls.js';
 import { valOf } from './code.js';
 import {
   emitAddress,
@@ -66,7 +65,7 @@ export function emitStmt(frame: Frame, stmt: Stmt): void {
       else code.br(frame.exit);
       return;
     case 'callInto':
-      emitCallInto(
+      frame.module.callInto(
         frame,
         stmt.call,
         stmt.locals.map((local) => localOf(frame, local)),

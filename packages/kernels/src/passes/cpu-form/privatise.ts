@@ -6,7 +6,7 @@ import { walkStmts } from '../../ir/walk.js';
 import type { PrivateCopy } from '../../ir/cpu-form.js';
 
 /** Larger arrays are updated in place: clearing and adding up a copy would cost more than it saves. */
-export const PRIVATE_ELEMENTS = 4096;
+const PRIVATE_ELEMENTS = 4096;
 
 type Merged = Omit<PrivateCopy, 'offset'>;
 

@@ -269,7 +269,7 @@ function load(place: Place, expr: Load): VExpr {
   return loaded;
 }
 
-export function lowerAtomic(place: Place, expr: AtomicExpr, isUsed: boolean): VExpr {
+function lowerAtomic(place: Place, expr: AtomicExpr, isUsed: boolean): VExpr {
   const operands = [expr.index, ...(expr.expected ? [expr.expected] : []), ...(expr.value ? [expr.value] : [])];
   const values = lowerInOrder(place, operands).map(spread);
   const old = place.scope.round.newVar(expr.type, true, 'old');

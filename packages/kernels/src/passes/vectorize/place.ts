@@ -3,7 +3,7 @@ import type { ArrayRef, CallExpr, IrFunction, IrKernel, Loop, Stmt } from '../..
 import type { LocalHome } from '../../ir/cpu-form.js';
 import type { Instance } from './instance.js';
 import type { Mask, VExpr, VStmt, VectorVar } from './vector-form.js';
-import { masks, variable } from './values.js';
+import { variable } from './values.js';
 
 /** Parts of the lowering that call each other in a circle. */
 export interface Parts {
@@ -92,9 +92,4 @@ export function keep(place: Place, value: VExpr, name: string): VExpr & { op: 'v
   const kept = place.scope.round.newVar(value.type, value.varying, name);
   set(place, kept, value);
   return kept;
-}
-
-/** The lanes of a place where a varying condition holds. */
-export function narrowed(place: Place, condition: VExpr): VExpr & { op: 'var' } {
-  return keep(place, place.mask === null ? condition : masks('and', place.mask, condition), 'mask');
 }

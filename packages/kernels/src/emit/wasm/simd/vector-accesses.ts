@@ -200,7 +200,7 @@ function emitLoadedQuad(frame: VectorFrame, type: LaneType): void {
   if (type === 'bool') emitAsMask(frame);
 }
 
-export function scalarToLocal(frame: VectorFrame): number {
+function scalarToLocal(frame: VectorFrame): number {
   const local = frame.frame.code.local('i32');
   frame.frame.code.set(local);
   return local;

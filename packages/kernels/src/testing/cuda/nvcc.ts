@@ -15,14 +15,14 @@ export function hasNvcc(): boolean {
  * PTX of texts that agree on their flags, as one program.
  *
  * @throws Error with what nvcc says, also where it only warns: except for variables and comparisons that a program has
- *   without a use.
+ *   without a use, and constants that it divides by 0 or converts to the other sign.
  */
 export function compilePtx(sources: readonly string[], flags: readonly string[], architecture: string): string {
   const work = mkdtempSync(join(tmpdir(), 'gpu-bridge-nvcc-'));
   try {
     const [input, output] = [join(work, 'source.cu'), join(work, 'made.ptx')];
     writeFileSync(input, sources.join('\n'));
-    const strictness = ['-Werror', 'all-warnings', '-diag-suppress', '177,186,550'];
+    const strictness = ['-Werror', 'all-warnings', '-diag-suppress', '39,68,177,186,550'];
     const args = ['-ptx', `-arch=compute_${architecture}`, ...strictness, ...flags, input, '-o', output];
     const { status, stderr } = spawnSync('nvcc', args, { encoding: 'utf8' });
     if (status !== 0) throw new Error(`nvcc ${args.join(' ')}:\n${stderr.slice(0, 4000)}`);

@@ -15,7 +15,7 @@ export interface VectorCost {
 const ROUNDS = 8;
 /** A loop that lanes leave one by one runs until the last is done. */
 const IDLE_LANES = 1.5;
-/** The estimate must promise so much before vectors are taken. */
+/** The estimate must promise so much before vectors are taken, unless a target says otherwise. */
 const MARGIN = 1.1;
 
 /**
@@ -25,7 +25,7 @@ const MARGIN = 1.1;
  * put into them; loops that lanes leave one by one wait for the last. So kernels of arithmetic become vectors, and
  * kernels that follow indexes through memory in such loops stay scalar.
  */
-export function isWorthwhile(bodies: Iterable<VectorBody>, lanes: number): boolean {
+export function isWorthwhile(bodies: Iterable<VectorBody>, lanes: number, margin = MARGIN): boolean {
   let vector = 0;
   let scalar = 0;
   for (const body of bodies) {
@@ -33,7 +33,7 @@ export function isWorthwhile(bodies: Iterable<VectorBody>, lanes: number): boole
     vector += cost.vector;
     scalar += cost.scalar;
   }
-  return vector * MARGIN < scalar;
+  return vector * margin < scalar;
 }
 
 export function costOf({ body }: VectorBody, lanes: number): VectorCost {

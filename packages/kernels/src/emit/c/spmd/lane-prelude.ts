@@ -22,6 +22,7 @@ export function lanePrelude(width: number): Map<string, readonly string[]> {
   for (const type of DTYPES) lanes.values(type);
   for (const type of INTEGERS) lanes.integers(type);
   for (const type of FLOATS) lanes.floats(type);
+  for (const type of DTYPES) lanes.spread(type);
   for (const type of DTYPES) lanes.memory(type);
   return functions;
 }
@@ -80,6 +81,20 @@ class LanePrelude {
     const wide = sizeOf(type) === 8 ? `__builtin_convertvector(m, ${this.type('i64')})` : 'm';
     define(vector, this.name('select', type), `${mask} m, ${vector} a, ${vector} b`, [
       type === 'bool' ? 'return (m & a) | (~m & b);' : `return ${wide} ? a : b;`,
+    ]);
+  }
+
+  /**
+   * Lanes as an array, for loops over them that store. By way of memory that the compiler must believe to be read: else it
+   * takes lanes out of registers one by one, which made a histogram ten times slower (g++ 12, AMD EPYC: 138 ms, 12 ms so).
+   */
+  spread(type: DType): void {
+    const element = storage(type);
+    const value = type === 'bool' ? `(${this.index})(value & 1)` : 'value';
+    this.define('void', this.name('spread', type), `${element}* lanes, ${this.type(type)} value`, [
+      `const auto values = ${value};`,
+      'std::memcpy(lanes, &values, sizeof values);',
+      `asm volatile("" : "+m"(*(${element}(*)[${this.width}])lanes));`,
     ]);
   }
 
@@ -161,7 +176,6 @@ class LanePrelude {
     const every = `${mask} m`;
     const counted = 'uint64_t* violations';
     const set = isMask ? '-(array[at] != 0)' : 'array[at]';
-    const stored = isMask ? '(uint32_t)(value[l] & 1)' : 'value[l]';
     const name = (stem: string): string => this.name(stem, type);
     define(vector, name('load'), source, [
       `${words} r;`,
@@ -175,6 +189,18 @@ class LanePrelude {
     const lanes = (inner: readonly string[]): string[] => [
       `for (int l = 0; l < ${width}; ++l) {`,
       ...['if (!m[l]) continue;', 'const uint32_t at = index[l];', ...inner].map((line) => `  ${line}`),
+      '}',
+    ];
+    const storing = (action: readonly string[]): string[] => [
+      `uint32_t places[${width}];`,
+      `${element} values[${width}];`,
+      `gb_spread_u32x${width}(places, index);`,
+      `${name('spread')}(values, value);`,
+      `const uint32_t taking = gb_bitsx${width}(m);`,
+      `for (int l = 0; l < ${width}; ++l) {`,
+      ...['if ((taking >> l & 1) == 0) continue;', 'const uint32_t at = places[l];', ...action].map(
+        (line) => `  ${line}`,
+      ),
       '}',
     ];
     const checked = (action: string): string[] => [`if (at < length) ${action}`, 'else ++*violations;'];
@@ -192,13 +218,13 @@ class LanePrelude {
       'void',
       name('scatter'),
       `${target}, ${index} index, ${vector} value, ${every}`,
-      lanes([`array[at] = ${stored};`]),
+      storing(['array[at] = values[l];']),
     );
     define(
       'void',
       name('write'),
       `${target}, uint32_t length, ${index} index, ${vector} value, ${every}, ${counted}`,
-      lanes(checked(`array[at] = ${stored};`)),
+      storing(checked('array[at] = values[l];')),
     );
     // Where all neighbours are elements, reading more than asked for harms nobody; writing would.
     const inside = `index < length && length - index >= ${width}u`;

@@ -1,6 +1,6 @@
 import { sizeOf } from '@gpu-bridge/abstractions';
 import type { DType } from '@gpu-bridge/abstractions';
-import type { Items } from '../../../ir/nodes.js';
+import type { ArithmeticOperator, Items } from '../../../ir/nodes.js';
 import type { Mask, VExpr, VStmt, VectorBody } from '../../../passes/vectorize/vector-form.js';
 import type { BodyPrinter, Surroundings } from '../body.js';
 import { CPP } from '../cpp.js';
@@ -9,7 +9,7 @@ import type { Dialect } from '../dialect.js';
 import { plain } from '../names.js';
 import { LEVEL, at, binary, bitcast, call, convert, primary, unary } from '../operators.js';
 import type { Piece } from '../operators.js';
-import { laneDialect } from './lane-types.js';
+import { laneDialect, storage } from './lane-types.js';
 
 /** How many ids the vector form takes at once: eight f32 fill a register of AVX2. */
 export const WIDTH = 8;
@@ -190,6 +190,10 @@ export class VectorPrinter {
       );
       return;
     }
+    if (operator !== null && access === 'unit') {
+      this.updateUnit(stmt, operator, value.text);
+      return;
+    }
     if (operator !== null || access === 'uniform') {
       this.storeLanes(stmt, index, value.text);
       return;
@@ -205,6 +209,31 @@ export class VectorPrinter {
     this.lines.push(`${this.fn(stem, type)}(${args.join(', ')});`);
   }
 
+  /** `element operator value` of neighbours, which are different elements: together where all are there. */
+  private updateUnit(stmt: VStmt & { op: 'store' }, operator: ArithmeticOperator, value: string): void {
+    const { array, mask, check } = stmt;
+    const type = array.dtype;
+    const place = `${this.around.pointer(array)} + from`;
+    const length = at(LEVEL.sum, this.around.length(array.length));
+    const all = [
+      ...(check ? [`from < ${length} && ${length} - from >= ${this.width}u`] : []),
+      ...(mask === null ? [] : [`${this.fn('all')}(${this.mask(mask)})`]),
+    ];
+    const next = binary(this.lanes, operator, type, primary(`${this.fn('load', type)}(${place})`), primary('given'));
+    const together = `${this.fn('store', type)}(${place}, ${next.text});`;
+    this.lines.push(
+      '{',
+      `  const uint32_t from = ${this.expr(stmt.index).text};`,
+      `  const ${this.lanes.types[type]} given = ${value};`,
+    );
+    if (all.length === 0) this.lines.push(`  ${together}`);
+    else {
+      this.lines.push(`  if (${all.join(' && ')}) ${together}`, '  else');
+      this.storeLanes(stmt, 'from', 'given');
+    }
+    this.lines.push('}');
+  }
+
   /** Stores that other lanes may see: one lane after the other. */
   private storeLanes(stmt: VStmt & { op: 'store' }, index: string, value: string): void {
     const { array, operator, access } = stmt;
@@ -218,9 +247,14 @@ export class VectorPrinter {
         places: access === 'unit' ? `(uint32_t)(${index}) + ${this.fn('iota')}()` : index,
         isUniform: access === 'uniform',
       },
-      [`const ${this.lanes.types[type]} values = ${value};`],
+      this.spread('values', type, value),
       `${element.text} = ${next.text};`,
     );
+  }
+
+  /** Lanes as an array. */
+  private spread(name: string, type: DType, lanes: string): string[] {
+    return [`${storage(type)} ${name}[${this.width}];`, `${this.fn('spread', type)}(${name}, ${lanes});`];
   }
 
   private eachLane(
@@ -232,14 +266,15 @@ export class VectorPrinter {
     action: string,
   ): void {
     const { array, mask, check, places, isUniform } = access;
-    const { u32, bool } = this.lanes.types;
+    const where = isUniform
+      ? [`const uint32_t at = ${places};`]
+      : this.spread('places', 'u32', `(${this.lanes.types.u32})(${places})`);
     this.lines.push(
       '{',
-      isUniform ? `  const uint32_t at = ${places};` : `  const ${u32} places = (${u32})(${places});`,
-      ...before.map((line) => `  ${line}`),
-      ...(mask === null ? [] : [`  const ${bool} taking = ${this.mask(mask)};`]),
+      ...[...where, ...before].map((line) => `  ${line}`),
+      ...(mask === null ? [] : [`  const uint32_t taking = ${this.fn('bits')}(${this.mask(mask)});`]),
       `  for (int l = 0; l < ${this.width}; ++l) {`,
-      ...(mask === null ? [] : ['    if (!taking[l]) continue;']),
+      ...(mask === null ? [] : ['    if ((taking >> l & 1) == 0) continue;']),
       ...(isUniform ? [] : ['    const uint32_t at = places[l];']),
       ...(check
         ? [`    if (at < ${this.around.length(array.length).text}) ${action}`, '    else ++*violations;']
@@ -264,8 +299,8 @@ export class VectorPrinter {
     this.eachLane(
       { ...stmt, places: this.expr(stmt.index).text, isUniform: false },
       [
-        ...(stmt.expected === null ? [] : [`const ${vector} expected = ${this.expr(stmt.expected).text};`]),
-        ...(stmt.value === null ? [] : [`const ${vector} values = ${this.expr(stmt.value).text};`]),
+        ...(stmt.expected === null ? [] : this.spread('expected', type, this.expr(stmt.expected).text)),
+        ...(stmt.value === null ? [] : this.spread('values', type, this.expr(stmt.value).text)),
         // What lies outside gives 0.
         ...(id === null ? [] : [`${this.varName(id)} = ${vector}{};`]),
       ],

@@ -27,7 +27,7 @@ export class Code {
   }
 
   op(...bytes: readonly number[]): this {
-    this.out.u8(...bytes);
+    for (const byte of bytes) this.out.u8(byte);
     return this;
   }
 
@@ -82,7 +82,11 @@ export class Code {
   }
 
   atomic(op: number, dtype: DType): this {
-    this.out.u8(0xfe, op, sizeOf(dtype) === 8 ? 3 : 2).u32(0);
+    this.out
+      .u8(0xfe)
+      .u8(op)
+      .u8(sizeOf(dtype) === 8 ? 3 : 2)
+      .u32(0);
     return this;
   }
 
@@ -105,7 +109,7 @@ export class Code {
 
   /** Opens a structure; branches to the label of a block leave it, those to a loop's repeat it. */
   open(op: typeof OP.block | typeof OP.loop | typeof OP.if, result?: Val): Label {
-    this.out.u8(op, result === undefined ? 0x40 : VAL[result]);
+    this.out.u8(op).u8(result === undefined ? 0x40 : VAL[result]);
     return ++this.depth;
   }
 
@@ -129,7 +133,7 @@ export class Code {
   }
 
   /** The entry of the code section, with its size. */
-  finish(): number[] {
+  finish(): Uint8Array {
     const body = new ByteWriter().u32(this.locals.length);
     for (const type of this.locals) body.u32(1).u8(VAL[type]);
     body.append(this.out.bytes).u8(OP.end);

@@ -1,4 +1,5 @@
 import type { CallExpr, IrFunction, Loop, Stmt } from '../../ir/nodes.js';
+import { walkStmts } from '../../ir/walk.js';
 import { livenessOf } from './liveness.js';
 import type { Liveness } from './liveness.js';
 import { unnested } from './unnest.js';
@@ -19,7 +20,11 @@ export class Instance {
   readonly skipping = new Set<Loop>();
   /** Some lanes return before others. */
   returnsApart = false;
+  /** A sequence assigns to locals in the midst of an expression. */
+  readonly hasSequences: boolean;
   private readonly shapes = new Map<number, Shape>();
+  /** Locals whose shape code was lowered by. */
+  private readonly reliedOn = new Set<number>();
   private readonly calls = new Map<CallExpr, Instance>();
 
   /** @param liveAtEnd - locals of `fn` that are read after `body`. */
@@ -30,19 +35,23 @@ export class Instance {
   ) {
     this.body = unnested(body);
     this.liveness = livenessOf(this.body, liveAtEnd);
+    let hasSequences = false;
+    walkStmts(body, { expr: (e) => (hasSequences ||= e.op === 'sequence') });
+    this.hasSequences = hasSequences;
   }
 
   /** Results have the keys -1, -2 and so on. */
   shape(local: number): Shape {
+    this.reliedOn.add(local);
     return this.shapes.get(local) ?? 'uniform';
   }
 
-  /** Notes that a local is given a value of that shape; answers whether that is news. */
+  /** Notes that a local is given a value of that shape; answers whether code was lowered by another one. */
   join(local: number, shape: Shape): boolean {
     const known = this.shapes.get(local);
     const joined = known === undefined || known === shape ? shape : 'varying';
     this.shapes.set(local, joined);
-    return joined !== known;
+    return known === undefined ? this.reliedOn.has(local) && joined !== 'uniform' : joined !== known;
   }
 
   /** The instance of a helper for one call in this body. */

@@ -1,5 +1,4 @@
 import type { CallExpr, IrFunction, Loop, Stmt } from '../../ir/nodes.js';
-import { walkStmts } from '../../ir/walk.js';
 import { livenessOf } from './liveness.js';
 import type { Liveness } from './liveness.js';
 import { unnested } from './unnest.js';
@@ -12,7 +11,6 @@ export type Shape = 'uniform' | 'linear' | 'varying';
  * uniform, notes here what it finds to be otherwise, and is repeated until it finds nothing new.
  */
 export class Instance {
-  readonly liveness: Liveness;
   readonly body: readonly Stmt[];
   /** Loops that lanes leave after different numbers of rounds. */
   readonly parting = new Set<Loop>();
@@ -20,11 +18,10 @@ export class Instance {
   readonly skipping = new Set<Loop>();
   /** Some lanes return before others. */
   returnsApart = false;
-  /** A sequence assigns to locals in the midst of an expression. */
-  readonly hasSequences: boolean;
   private readonly shapes = new Map<number, Shape>();
   /** Locals whose shape code was lowered by. */
   private readonly reliedOn = new Set<number>();
+  private knownLiveness: Liveness | undefined;
   private readonly calls = new Map<CallExpr, Instance>();
 
   /** @param liveAtEnd - locals of `fn` that are read after `body`. */
@@ -34,10 +31,11 @@ export class Instance {
     readonly liveAtEnd: ReadonlySet<number>,
   ) {
     this.body = unnested(body);
-    this.liveness = livenessOf(this.body, liveAtEnd);
-    let hasSequences = false;
-    walkStmts(body, { expr: (e) => (hasSequences ||= e.op === 'sequence') });
-    this.hasSequences = hasSequences;
+  }
+
+  /** Found on first use: straight code does without. */
+  get liveness(): Liveness {
+    return (this.knownLiveness ??= livenessOf(this.body, this.liveAtEnd));
   }
 
   /** Results have the keys -1, -2 and so on. */

@@ -62,7 +62,7 @@ export function lowerExpression(place: Place, expr: Expr): VExpr {
 
 /** Evaluates operands one after the other; none changes the value of an earlier one. */
 export function lowerInOrder(place: Place, exprs: readonly Expr[]): VExpr[] {
-  const lastSequence = place.scope.instance.hasSequences ? exprs.findLastIndex(hasSequence) : -1;
+  const lastSequence = place.scope.round.hasSequences ? exprs.findLastIndex(hasSequence) : -1;
   return exprs.map((expr, i) => {
     const value = lowerExpression(place, expr);
     return i < lastSequence && !isConstant(value) ? keepShape(place, value) : value;

@@ -1,6 +1,7 @@
 import type { DType } from '@gpu-bridge/abstractions';
 import type { ArrayRef, CallExpr, IrFunction, IrKernel, Loop, Stmt } from '../../ir/nodes.js';
 import type { LocalHome } from '../../ir/cpu-form.js';
+import { walkStmts } from '../../ir/walk.js';
 import type { Instance } from './instance.js';
 import type { Mask, VExpr, VStmt, VectorVar } from './vector-form.js';
 import { variable } from './values.js';
@@ -14,6 +15,8 @@ export interface Parts {
 /** One pass of the lowering over a kernel's items. */
 export class Round {
   readonly vars: VectorVar[] = [];
+  /** Some expression of the kernel assigns to locals on its way. */
+  readonly hasSequences: boolean;
   /** Something was found that earlier code of this round did not know. */
   changed = false;
   private labels = 0;
@@ -23,7 +26,9 @@ export class Round {
     /** Of the locals of the kernel's body. */
     readonly homes: readonly LocalHome[],
     readonly parts: Parts,
-  ) {}
+  ) {
+    this.hasSequences = [kernel.main, ...kernel.helpers].some(({ body }) => hasSequence(body));
+  }
 
   newVar(type: DType, varying: boolean, name: string): VExpr & { op: 'var' } {
     this.vars.push({ type, varying, name });
@@ -37,6 +42,12 @@ export class Round {
   note(isNews: boolean): void {
     this.changed ||= isNews;
   }
+}
+
+function hasSequence(body: readonly Stmt[]): boolean {
+  let found = false;
+  walkStmts(body, { expr: (e) => (found ||= e.op === 'sequence') });
+  return found;
 }
 
 /** A body in the course of being lowered. */

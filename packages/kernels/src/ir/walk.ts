@@ -212,8 +212,11 @@ export function countNodes(stmts: readonly Stmt[]): number {
 
 /** The same with the size of a helper, by its number, added for every call of it. */
 export function countNodesInPlace(stmts: readonly Stmt[], helpers: readonly number[]): number {
-  let nodes = countNodes(stmts);
-  walkStmts(stmts, { expr: (e) => void (e.op === 'call' && (nodes += helpers[e.helper] ?? 0)) });
+  let nodes = 0;
+  walkStmts(stmts, {
+    expr: (e) => void (nodes += e.op === 'call' ? 1 + (helpers[e.helper] ?? 0) : 1),
+    stmt: () => void nodes++,
+  });
   return nodes;
 }
 

@@ -11,7 +11,8 @@ export function simplify<N extends Node>(root: N): N {
 }
 
 function simplified(node: AnyNode): AnyNode {
-  for (const [key, child] of Object.entries(node)) {
+  for (const key in node) {
+    const child = node[key];
     if (Array.isArray(child)) node[key] = child.map((item: unknown) => (isNode(item) ? simplified(item) : item));
     else if (isNode(child)) node[key] = simplified(child);
   }

@@ -1,5 +1,5 @@
+import { argumentLayout } from '@gpu-bridge/abstractions';
 import type { ArrayRef, CallExpr, Expr, IrFunction, IrKernel, LengthRef, Loop, Stmt } from '../ir/nodes.js';
-import { planOf } from '../emit/plan.js';
 import { expressionsOf, operandsOf, walkStmts } from '../ir/walk.js';
 
 /**
@@ -77,7 +77,7 @@ class Analysis implements Uniformity {
     private readonly fn: IrFunction,
     private readonly args: readonly ArgUniformity[],
   ) {
-    const { slots } = planOf(kernel);
+    const { slots } = argumentLayout(kernel.params);
     this.inputs = new Set(slots.flatMap((slot, i) => (kernel.params[slot.param]?.role === 'input' ? [i] : [])));
     fn.args.forEach((arg, i) => {
       if (arg.kind === 'scalar' && args[i]?.value !== true) this.varying.add(arg.local);

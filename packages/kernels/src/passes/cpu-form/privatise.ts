@@ -1,6 +1,5 @@
-import { isWide } from '@gpu-bridge/abstractions';
+import { argumentLayout, isWide } from '@gpu-bridge/abstractions';
 import type { DType } from '@gpu-bridge/abstractions';
-import { planOf } from '../../emit/plan.js';
 import type { AtomicExpr, IrKernel } from '../../ir/nodes.js';
 import { walkStmts } from '../../ir/walk.js';
 import type { PrivateCopy } from '../../ir/cpu-form.js';
@@ -18,9 +17,10 @@ export function privatised(kernel: IrKernel): ReadonlyMap<number, Merged> {
   const atomics = new Map<number, { operators: Set<AtomicExpr['operator']>; dtype: DType }>();
   const refused = new Set<number>();
   const unused = new Set<unknown>();
-  planOf(kernel).slots.forEach(({ param, dtype }, slot) => {
+  argumentLayout(kernel.params).slots.forEach(({ param, dtype }, slot) => {
     if (kernel.params[param]?.role === 'atomic') atomics.set(slot, { operators: new Set(), dtype });
   });
+  if (atomics.size === 0) return new Map();
   walkStmts(kernel.main.body, {
     // A statement is visited before the expression it evaluates.
     stmt: (s) => {

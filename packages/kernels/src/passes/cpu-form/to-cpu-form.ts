@@ -1,6 +1,5 @@
-import { SCRATCH_ALIGN_BYTES, sizeOf } from '@gpu-bridge/abstractions';
+import { SCRATCH_ALIGN_BYTES, argumentLayout, sizeOf } from '@gpu-bridge/abstractions';
 import type { CpuForm, LocalHome, PrivateCopy, Workspace } from '../../ir/cpu-form.js';
-import { planOf } from '../../emit/plan.js';
 import type { IrKernel, IrLocal, MathFunction, Stmt } from '../../ir/nodes.js';
 import { walkStmts } from '../../ir/walk.js';
 import { lowerMath } from '../lower-math.js';
@@ -35,7 +34,8 @@ interface Split {
 
 function split(kernel: IrKernel): Split {
   const { main } = kernel;
-  if (!hasBarrier(main.body)) return { body: [itemsOf(main.body)], locals: main.locals, groupLocals: new Set() };
+  // Only kernels with full groups can have barriers.
+  if (!kernel.fullGroups || !hasBarrier(main.body)) return { body: [itemsOf(main.body)], locals: main.locals, groupLocals: new Set() };
   const uniformity = uniformityOf(kernel);
   const [violation] = uniformity.violations;
   if (violation !== undefined)
@@ -84,7 +84,7 @@ function workspaceOf(kernel: IrKernel): Workspace {
   const spills = new Map(
     [...kept].map((local) => [local, reserve(x * y * z * sizeOf(kernel.main.locals[local]?.type ?? 'u32'))]),
   );
-  const { slots } = planOf(kernel);
+  const { slots } = argumentLayout(kernel.params);
   const privates = new Map(
     [...privatised(kernel)].map(([slot, copy]): [number, PrivateCopy] => [
       slot,

@@ -91,7 +91,7 @@ export const blockSum = gridKernel(
   },
   (k, { x, out, tile }) => {
     const l = k.local.x;
-    tile[l] = k.inRange ? x[k.global.x]! : 0;
+    tile[l] = k.inRange ? x.get(k.global.x) : 0;
     k.barrier();
     for (let s = k.u32(128); s > 0; s >>= 1) {
       if (l < s) tile[l] = tile[l]! + tile[l + s]!;

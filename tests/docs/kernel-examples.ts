@@ -94,7 +94,7 @@ export const blockSum = gridKernel(
     tile[l] = k.inRange ? x.get(k.global.x) : 0;
     k.barrier();
     for (let s = k.u32(128); s > 0; s >>= 1) {
-      if (l < s) tile[l] = tile[l]! + tile[l + s]!;
+      if (l < s) tile[l] += tile[l + s]!;
       k.barrier();
     }
     if (l === 0) out[k.group.x] = tile[0]!;

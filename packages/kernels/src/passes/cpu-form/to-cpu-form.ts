@@ -35,7 +35,8 @@ interface Split {
 function split(kernel: IrKernel): Split {
   const { main } = kernel;
   // Only kernels with full groups can have barriers.
-  if (!kernel.fullGroups || !hasBarrier(main.body)) return { body: [itemsOf(main.body)], locals: main.locals, groupLocals: new Set() };
+  if (!kernel.fullGroups || !hasBarrier(main.body))
+    return { body: [itemsOf(main.body)], locals: main.locals, groupLocals: new Set() };
   const uniformity = uniformityOf(kernel);
   const [violation] = uniformity.violations;
   if (violation !== undefined)

@@ -1,13 +1,6 @@
 import assert from 'node:assert/strict';
 import { ARGUMENT_HEADER_BYTES, ARGUMENT_SLOT_BYTES, SCRATCH_ALIGN_BYTES, sizeOf } from '@gpu-bridge/abstractions';
-import type {
-  ArgumentSlot,
-  BoundedRaggedType,
-  ComputeDevice,
-  DType,
-  KernelDescriptor,
-  KernelParam,
-} from '@gpu-bridge/abstractions';
+import type { ArgumentSlot, BoundedRaggedType, ComputeDevice, DType, KernelDescriptor } from '@gpu-bridge/abstractions';
 import { storageAt, toStored } from '../compiler/device-columns.js';
 import type { DeviceStorage, Value } from '../compiler/device-columns.js';
 import type { GuardedArena } from './guarded-arena.js';
@@ -47,7 +40,7 @@ const UNTOUCHED = 0xc3;
 export function bindArguments(
   device: ComputeDevice,
   arena: GuardedArena,
-  { params, layout, name }: KernelDescriptor,
+  { params, layout, name, workspaceBytes }: KernelDescriptor,
   request: BindRequest,
 ): BoundArguments {
   const { memory } = device;
@@ -59,21 +52,21 @@ export function bindArguments(
 
   layout.slots.forEach((slot, index) => {
     const at = block + ARGUMENT_HEADER_BYTES + ARGUMENT_SLOT_BYTES * index;
-    const declaration = params[slot.param]!;
     if (slot.part === 'uniform') {
       storageAt(memory, slot.dtype, at, 1)[0] = toStored(slot.dtype, inputs[slot.param] as Value);
       return;
     }
-    const given = givenValues(slot, inputs[slot.param]);
-    const count = given?.length ?? roomFor(slot, declaration, request, params);
-    const scratch = slot.part === 'scratch';
-    const groups = scratch ? device.executors.length : 1;
-    const stride = scratch ? roundUp(count * sizeOf(slot.dtype), SCRATCH_ALIGN_BYTES) : count * sizeOf(slot.dtype);
+    const role = slot.part === 'workspace' ? 'workspace' : params[slot.param]!.role;
+    const given = role === 'workspace' ? undefined : givenValues(slot, inputs[slot.param]);
+    const count = role === 'workspace' ? workspaceBytes / 4 : (given?.length ?? roomFor(slot, request, params));
+    const perExecutor = role === 'scratch' || role === 'workspace';
+    const groups = perExecutor ? device.executors.length : 1;
+    const stride = perExecutor ? roundUp(count * sizeOf(slot.dtype), SCRATCH_ALIGN_BYTES) : count * sizeOf(slot.dtype);
     const what = `${slot.param}.${slot.part === 'column' ? slot.column : slot.part} of ${name}`;
     const offset = arena.allocate(what, groups * stride);
-    const storage = storageAt(memory, slot.dtype, offset, scratch ? (groups * stride) / sizeOf(slot.dtype) : count);
-    fill(storage, slot.dtype, given, declaration);
-    if (declaration.role === 'input') arena.freeze(offset);
+    const storage = storageAt(memory, slot.dtype, offset, perExecutor ? (groups * stride) / sizeOf(slot.dtype) : count);
+    fill(storage, slot.dtype, given, role);
+    if (role === 'input') arena.freeze(offset);
     view.setUint32(at + 4, count, true);
     view.setBigUint64(at + 8, BigInt(offset), true);
     columns.set(`${slot.param}.${slot.part === 'column' ? slot.column : slot.part}`, storage);
@@ -100,7 +93,7 @@ function givenValues(slot: ArgumentSlot, value: ArgumentValue | undefined): Colu
   return column;
 }
 
-function fill(storage: DeviceStorage, dtype: DType, given: ColumnValues | undefined, { role }: KernelParam): void {
+function fill(storage: DeviceStorage, dtype: DType, given: ColumnValues | undefined, role: string): void {
   if (given !== undefined) given.forEach((value, i) => (storage[i] = toStored(dtype, value)));
   else if (role !== 'atomic') new Uint8Array(storage.buffer, storage.byteOffset, storage.byteLength).fill(UNTOUCHED);
 }
@@ -108,10 +101,10 @@ function fill(storage: DeviceStorage, dtype: DType, given: ColumnValues | undefi
 /** Elements of a column that the kernel fills. */
 function roomFor(
   { param, part }: ArgumentSlot,
-  declaration: KernelParam,
   { itemCount, inputs, sizes }: BindRequest,
   params: KernelDescriptor['params'],
 ): number {
+  const declaration = params[param]!;
   const bounded = declaration.role === 'scratch' || (declaration.type.kind === 'ragged' && part === 'column');
   if (!bounded) return sizes?.[param] ?? itemCount;
   const { max, per } = declaration.role === 'scratch' ? declaration : (declaration.type as BoundedRaggedType);

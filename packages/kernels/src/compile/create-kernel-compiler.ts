@@ -1,4 +1,11 @@
-import type { CompileOptions, CompiledKernel, KernelCompiler, KernelDefinition } from '@gpu-bridge/abstractions';
+import { GpuBridgeError } from '@gpu-bridge/abstractions';
+import type {
+  CompileOptions,
+  CompiledKernel,
+  KernelCompiler,
+  KernelDefinition,
+  KernelTarget,
+} from '@gpu-bridge/abstractions';
 import { ArtifactCache } from './artifact-cache.js';
 import { attachedKernel } from './attached.js';
 import { compilerBuild } from './compiler-version.js';
@@ -24,9 +31,13 @@ export interface CompilerOptions {
 export function createKernelCompiler({ cacheFolder, cacheBytes }: CompilerOptions = {}): KernelCompiler {
   const cache = cacheFolder === undefined ? undefined : new ArtifactCache(cacheFolder, cacheBytes);
   return {
-    compile: (definition, options = {}) =>
-      attachedKernel(definition, options) ??
-      (cache ? compileThrough(cache, definition, options) : compileKernel(definition, options)),
+    compile: (definition, options = {}) => {
+      checkRequest(definition, options);
+      return (
+        attachedKernel(definition, options) ??
+        (cache ? compileThrough(cache, definition, options) : compileKernel(definition, options))
+      );
+    },
   };
 }
 
@@ -37,4 +48,17 @@ function compileThrough(cache: ArtifactCache, definition: KernelDefinition, opti
   const compiled = compileKernel(definition, options);
   cache.set(key, packKernel(definition, compiled, options));
   return compiled;
+}
+
+const TARGETS: readonly KernelTarget[] = ['wasm', 'js', 'cpp', 'opencl', 'cuda'];
+const SIMD: readonly CompileOptions['simd'][] = ['auto', 'never', 'always', undefined];
+
+/** What callers without types get wrong. */
+function checkRequest({ kind }: KernelDefinition, { targets = [], simd }: CompileOptions): void {
+  if (kind !== 'map' && kind !== 'grid')
+    throw GpuBridgeError.invalidArgument('definition', kind, 'a kernel made by mapKernel, gridKernel or raw');
+  const unknown = targets.find((target) => !TARGETS.includes(target));
+  if (unknown !== undefined)
+    throw GpuBridgeError.invalidArgument('options.targets', unknown, `one of ${TARGETS.join(', ')}`);
+  if (!SIMD.includes(simd)) throw GpuBridgeError.invalidArgument('options.simd', simd, 'auto, never or always');
 }

@@ -58,6 +58,10 @@ export type {
   KernelEffects,
   KernelId,
   KernelRequirement,
+  LinkMember,
+  LinkTarget,
+  LinkedKernel,
+  LinkedKernels,
   KernelTarget,
 } from './kernels/descriptor.js';
 export {
@@ -104,12 +108,23 @@ export type {
   CpuDeviceOptions,
   GpuBridgeOptions,
   HealthOptions,
+  NativeDeviceOptions,
+  NativeOptions,
+  OpenClOptions,
   ResolvedBrokerOptions,
   ResolvedCpuDeviceOptions,
   ResolvedGpuBridgeOptions,
   ResolvedHealthOptions,
+  ResolvedNativeDeviceOptions,
+  ResolvedNativeOptions,
 } from './bridge/options.js';
-export type { ComputeBackend, ComputeDevice, DeviceDescription, Executor } from './backend/compute-backend.js';
+export type {
+  ComputeBackend,
+  ComputeDevice,
+  DeviceDescription,
+  DeviceTelemetry,
+  Executor,
+} from './backend/compute-backend.js';
 export { LifecycleStage } from './host/lifecycle.js';
 export type { LifecycleParticipant } from './host/lifecycle.js';
 export type { Cancellable, Clock } from './host/clock.js';

@@ -39,6 +39,10 @@ export class CpuBackend implements ComputeBackend {
       executors: this.options.workers ?? availableParallelism(),
       arenaBytes: this.options.arenaMiB * 2 ** 20,
       executionMode: 'leased',
+      executionModes: ['leased'],
+      lanes: 1,
+      hostCoherent: true,
+      faultDomain: 'executor',
       targets: ['wasm'],
       offers: ['f64', 'i64', 'i64-atomics'],
     };

@@ -21,7 +21,7 @@ export class CpuExecutor implements Executor {
   readonly group: number;
   ring: SiloEnd;
   generation = 0;
-  onExit: ((reason: string) => void) | undefined;
+  onExit: Executor['onExit'];
 
   private worker: Worker | undefined;
   private held = false;
@@ -55,7 +55,7 @@ export class CpuExecutor implements Executor {
     worker.once('exit', (code) => {
       if (this.worker !== worker) return; // killed or closed by us
       this.worker = undefined;
-      this.onExit?.(lastError?.message ?? `the worker thread ended with code ${code}`);
+      this.onExit?.(lastError?.message ?? `the worker thread ended with code ${code}`, 'fault');
     });
     // The thread must be referenced while it starts, or a process with nothing else to do exits before it polls.
     worker.ref();

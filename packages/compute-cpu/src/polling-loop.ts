@@ -1,4 +1,4 @@
-import { createCqe, createSqe } from '@gpu-bridge/protocol';
+import { Mode, createCqe, createSqe } from '@gpu-bridge/protocol';
 import type { Cqe, ExecutorEnd, Sqe } from '@gpu-bridge/protocol';
 
 /** A parked worker looks up this often even if nobody rings, so that a lost bell costs a pause and not a job. */
@@ -27,6 +27,7 @@ export function runPollingLoop(ring: ExecutorEnd, handle: EntryHandler, spinPoll
   const entry = createSqe();
   const completion = createCqe();
   completion.generation = ring.memory.generation;
+  completion.mode = Mode.LEASED;
   let spin = spinPolls;
   do {
     ring.beginLease();

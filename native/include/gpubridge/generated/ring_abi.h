@@ -14,6 +14,8 @@ inline constexpr std::uint32_t kRingMagic = 1380535879u;
 inline constexpr std::uint32_t kRingAbiVersion = 1u;
 // Bytes of a control line, a submission entry and a completion entry.
 inline constexpr std::uint32_t kLineBytes = 64u;
+// The bytes 'GBRG' at the start of a region shared with a device host.
+inline constexpr std::uint32_t kRegionMagic = 1196573255u;
 
 // What a submission-queue entry asks for.
 enum class Op : std::uint32_t {
@@ -33,12 +35,42 @@ enum class Status : std::uint32_t {
   kUnknownKernel = 3,
   // The kernel trapped; its outputs are unspecified.
   kKernelFault = 4,
-  // The argument block does not start inside the arena, or not on 16 bytes; nothing ran.
+  // The argument block does not start inside the arena on 16 bytes, or points outside the arena; nothing ran.
   kBadArgumentBlock = 5,
   // The entry belongs to another incarnation of the executor; nothing ran.
   kStaleGeneration = 6,
   // The kernel module could not be instantiated.
   kLoadFailed = 7,
+  // The items or the executor number are outside what the argument block has; nothing ran.
+  kBadRange = 8,
+  // The driver refused or failed the run, for example for want of memory; outputs are unspecified.
+  kDeviceError = 9,
+};
+
+// Who consumed an entry, and who is asked to. The names are those of ExecutionMode.
+enum class Mode : std::uint32_t {
+  // As the device does; never in a completion of a device with several modes.
+  kAny = 0,
+  // A kernel or thread that polls the ring until it is stopped or has been idle for long.
+  kResident = 1,
+  // As resident, for a limited time or number of entries.
+  kLeased = 2,
+  // One launch by the host for this entry.
+  kLaunched = 3,
+  // A replayed graph of launches.
+  kGraph = 4,
+};
+
+// What a device host does.
+enum class HostState : std::uint32_t {
+  // Opens the device and builds kernels; the rings are not served yet.
+  kStarting = 1,
+  // Serves its rings.
+  kServing = 2,
+  // Ended as it was asked to.
+  kStopped = 3,
+  // Ended because of the fault that `fault` names.
+  kFaulted = 4,
 };
 
 // Line 0. Written once, before the executor starts.
@@ -75,7 +107,8 @@ struct alignas(kLineBytes) ExecutorLine {
   std::uint32_t parked;  // 1: the executor waits on submissionBell.
   std::uint32_t completion_bell;  // Grows when a parked reaper must look again; the silo waits on it.
   std::uint32_t leases;  // How often the executor entered its polling loop: one lease each.
-  std::uint32_t reserved[12];
+  std::uint32_t heartbeat;  // Grows while the executor polls or runs entries, at least every 256 polls.
+  std::uint32_t reserved[11];
 };
 static_assert(sizeof(ExecutorLine) == kLineBytes);
 static_assert(std::is_trivial_v<ExecutorLine>);
@@ -83,6 +116,7 @@ static_assert(offsetof(ExecutorLine, running) == 0);
 static_assert(offsetof(ExecutorLine, parked) == 4);
 static_assert(offsetof(ExecutorLine, completion_bell) == 8);
 static_assert(offsetof(ExecutorLine, leases) == 12);
+static_assert(offsetof(ExecutorLine, heartbeat) == 16);
 
 // Submission-queue entry.
 struct alignas(kLineBytes) Sqe {
@@ -99,7 +133,8 @@ struct alignas(kLineBytes) Sqe {
   std::uint32_t group;  // Executor group number: selects the scratch region.
   std::uint32_t deadline_low;  // Absolute deadline, ns on the silo's monotonic clock, low word; 0 with deadlineHigh 0: none.
   std::uint32_t deadline_high;  // High word of the deadline.
-  std::uint32_t reserved[3];
+  std::uint32_t mode;  // Mode that the caller asked for, or ANY.
+  std::uint32_t reserved[2];
 };
 static_assert(sizeof(Sqe) == kLineBytes);
 static_assert(std::is_trivial_v<Sqe>);
@@ -116,6 +151,7 @@ static_assert(offsetof(Sqe, item_count) == 36);
 static_assert(offsetof(Sqe, group) == 40);
 static_assert(offsetof(Sqe, deadline_low) == 44);
 static_assert(offsetof(Sqe, deadline_high) == 48);
+static_assert(offsetof(Sqe, mode) == 52);
 
 // Completion-queue entry.
 struct alignas(kLineBytes) Cqe {
@@ -126,7 +162,8 @@ struct alignas(kLineBytes) Cqe {
   std::uint32_t generation;  // From the ring header; entries of another generation are refused.
   std::uint32_t violations;  // Bounds violations the kernel counted, saturating.
   std::uint32_t duration_ns;  // Time from taking the entry to publishing this one, ns, saturating.
-  std::uint32_t reserved[9];
+  std::uint32_t mode;  // Mode in which the entry ran.
+  std::uint32_t reserved[8];
 };
 static_assert(sizeof(Cqe) == kLineBytes);
 static_assert(std::is_trivial_v<Cqe>);
@@ -137,5 +174,46 @@ static_assert(offsetof(Cqe, user_data_high) == 12);
 static_assert(offsetof(Cqe, generation) == 16);
 static_assert(offsetof(Cqe, violations) == 20);
 static_assert(offsetof(Cqe, duration_ns) == 24);
+static_assert(offsetof(Cqe, mode) == 28);
+
+// Line 0 of a region. Written once by the silo, before a host starts.
+struct alignas(kLineBytes) RegionHeader {
+  std::uint32_t magic;  // REGION_MAGIC.
+  std::uint32_t version;  // RING_ABI_VERSION.
+  std::uint32_t ring_count;  // Rings, one per executor.
+  std::uint32_t ring_capacity;  // Entries of each queue of each ring.
+  std::uint32_t rings_offset;  // Byte offset of ring 0 in the region; ring r follows r times (3 + 2 ringCapacity) lines later.
+  std::uint32_t arena_offset_low;  // Byte offset of the arena in the region, a multiple of 4096, low word.
+  std::uint32_t arena_offset_high;  // High word.
+  std::uint32_t arena_bytes_low;  // Bytes of the arena, low word.
+  std::uint32_t arena_bytes_high;  // High word.
+  std::uint32_t reserved[7];
+};
+static_assert(sizeof(RegionHeader) == kLineBytes);
+static_assert(std::is_trivial_v<RegionHeader>);
+static_assert(offsetof(RegionHeader, magic) == 0);
+static_assert(offsetof(RegionHeader, version) == 4);
+static_assert(offsetof(RegionHeader, ring_count) == 8);
+static_assert(offsetof(RegionHeader, ring_capacity) == 12);
+static_assert(offsetof(RegionHeader, rings_offset) == 16);
+static_assert(offsetof(RegionHeader, arena_offset_low) == 20);
+static_assert(offsetof(RegionHeader, arena_offset_high) == 24);
+static_assert(offsetof(RegionHeader, arena_bytes_low) == 28);
+static_assert(offsetof(RegionHeader, arena_bytes_high) == 32);
+
+// Line 1 of a region. Written by the device host only.
+struct alignas(kLineBytes) HostLine {
+  std::uint32_t state;  // HostState.
+  std::uint32_t heartbeat;  // Grows about every 20 ms while the process runs, also while it waits.
+  std::uint32_t fault;  // Why the state is FAULTED: an error code of the driver or of the system, else 0.
+  std::uint32_t generation;  // The incarnation that writes this line.
+  std::uint32_t reserved[12];
+};
+static_assert(sizeof(HostLine) == kLineBytes);
+static_assert(std::is_trivial_v<HostLine>);
+static_assert(offsetof(HostLine, state) == 0);
+static_assert(offsetof(HostLine, heartbeat) == 4);
+static_assert(offsetof(HostLine, fault) == 8);
+static_assert(offsetof(HostLine, generation) == 12);
 
 }  // namespace gpubridge

@@ -1,5 +1,5 @@
 import type { Observable } from 'rxjs';
-import type { DeviceDescription } from '../backend/compute-backend.js';
+import type { DeviceDescription, DeviceTelemetry } from '../backend/compute-backend.js';
 import type { ColumnBatch } from '../columns/column-batch.js';
 import type { ElementInput, KernelInputs, KernelOutputs, RaggedInput } from '../columns/column-input.js';
 import type { GpuBridgeError } from '../errors/gpu-bridge-error.js';
@@ -141,8 +141,8 @@ export interface GpuResult {
   readonly serviceNs: number;
 }
 
-/** `lost`: given up after too many deaths nobody asked for. */
-export type DeviceHealth = 'healthy' | 'suspect' | 'restarting' | 'lost' | 'closed';
+/** `quarantined`: given up after too many deaths nobody asked for, until one start is tried after `health.quarantineMs`. */
+export type DeviceHealth = 'healthy' | 'suspect' | 'restarting' | 'quarantined' | 'closed';
 
 /** Demand on a device. */
 export interface DevicePressure {
@@ -162,6 +162,10 @@ export interface DeviceInfo {
   readonly pressure: DevicePressure;
   readonly arena: { readonly capacityBytes: number; readonly usedBytes: number };
   readonly counters: DeviceCounters;
+  /** What the device says about its host process; undefined where it has none. */
+  readonly host: DeviceTelemetry | undefined;
+  /** Share of the time since the bridge started in which executors ran entries, over all executors, 0 … 1. */
+  readonly busyRatio: number;
   /** Distribution over completed jobs of submission to end, µs; the 3 significant digits of an HDR histogram. */
   readonly latencyUs: {
     readonly count: number;
@@ -187,6 +191,8 @@ export interface DeviceCounters {
   readonly violations: number;
   /** Jobs that wanted another type of device. */
   readonly fallbacks: number;
+  /** Admitted jobs that were handed to another device because this one was quarantined. */
+  readonly redirected: number;
   /** Results nobody read in time. */
   readonly expired: number;
   /** Completions that named nothing in flight, and were ignored: a fault of the device. */
@@ -206,6 +212,8 @@ export interface GpuBridgeInfo {
   readonly devices: readonly DeviceInfo[];
   readonly kernels: readonly KernelDescriptor[];
   readonly refusals: readonly KernelRefusal[];
+  /** Backends that were asked for and have no device, and why. */
+  readonly unavailable: readonly { readonly backend: string; readonly reason: string }[];
   /** Emits per device when its pressure changes, at most once per event-loop turn. */
   readonly pressure$: Observable<DevicePressure>;
 }

@@ -8,6 +8,11 @@ export interface GpuBridgeOptions {
   readonly kernels?: readonly KernelDefinition<any>[];
   /** The embedded CPU device; `false` opens none. */
   readonly cpu?: CpuDeviceOptions | false;
+  /**
+   * Devices reached through device-host processes; needs the package `@gpu-bridge/compute-native`. Default: none. What is
+   * asked for and not there is logged and stands in `getInfo().unavailable`; the CPU device does the work.
+   */
+  readonly native?: NativeOptions;
   readonly broker?: BrokerOptions;
   readonly health?: HealthOptions;
 }
@@ -22,6 +27,48 @@ export interface CpuDeviceOptions {
    * long pauses it polls less by itself. Default 20,000.
    */
   readonly spinPolls?: number;
+}
+
+/** Devices of compute-native. Each backend that is named is looked for; `true` stands for its defaults. */
+export interface NativeOptions {
+  /** Processor cores through generated C++. Needs kernels compiled ahead of time, or `compiler`. Default: not opened. */
+  readonly cpu?: NativeDeviceOptions | boolean;
+  /** Every OpenCL device there is. Default: not opened. */
+  readonly opencl?: OpenClOptions | boolean;
+  /**
+   * C++ compiler that may be run for kernels without a shared object of their own, for example `g++`. Default none: such
+   * kernels are refused on the native CPU device.
+   */
+  readonly compiler?: string;
+  /**
+   * Folder that keeps shared objects and program binaries between starts; what lies in it is run, so keep it to this
+   * application. Default: a folder of this user's in the system's cache place.
+   */
+  readonly cacheFolder?: string;
+  /** Device-host program. Default: the one built here, else the one of the platform package. */
+  readonly hostPath?: string;
+}
+
+export interface NativeDeviceOptions {
+  /** Executors, a ring each, 1 … 64. Default: cores for the CPU; compute units less one, at least one, for OpenCL. */
+  readonly executors?: number;
+  /** Arena size in MiB, 1 … 4032; memory is used as touched. Default 512. */
+  readonly arenaMiB?: number;
+  /** Mode in which entries run that ask for none; `auto` takes the best that the device proves to have. Default `auto`. */
+  readonly executionMode?: 'auto' | 'resident' | 'leased' | 'launched';
+  /** Time without an entry after which an executor parks and leaves its core, µs, 0 … 10^7. Default 2,000. */
+  readonly idleParkUs?: number;
+  /** Entries after which a leased kernel returns and is launched again, 1 … 2^32 - 1. Default 65,536. */
+  readonly leaseEntries?: number;
+  /** Keeps a second host process warm, which takes over within milliseconds. Costs its memory. Default false. */
+  readonly standby?: boolean;
+  /** Longest start of a host, ms, at least 1. Default 60,000: a first build of kernels can take long. */
+  readonly startTimeoutMs?: number;
+}
+
+export interface OpenClOptions extends NativeDeviceOptions {
+  /** False forces the path for devices that do not see the host's writes while they run. Default: probed. */
+  readonly hostCoherent?: false;
 }
 
 export interface BrokerOptions {
@@ -44,9 +91,16 @@ export interface HealthOptions {
   readonly checkIntervalMs?: number;
   /**
    * Deaths nobody asked for, and failed starts, that a device's executors may have within a minute, 1 … 10^6; with more
-   * it is given up. Kills by the watchdog do not count. Default 20.
+   * it is quarantined. Kills by the watchdog do not count. Default 20.
    */
   readonly maxDeathsPerMinute?: number;
+  /**
+   * How long a device that was given up stays so before one start is tried, ms, at least 1; each failure doubles it, up to
+   * an hour. Its jobs go to other devices meanwhile. Default 30,000.
+   */
+  readonly quarantineMs?: number;
+  /** A host process whose heartbeat stands still for so long while it has work is killed, ms, at least 100. Default 5,000. */
+  readonly heartbeatTimeoutMs?: number;
   /** How long `stop` waits for accepted jobs before it fails what is left with `DRAINING`, ms. Default 30,000. */
   readonly drainTimeoutMs?: number;
 }
@@ -60,9 +114,29 @@ export interface ResolvedCpuDeviceOptions {
   readonly arenaMiB: number;
   readonly spinPolls: number;
 }
+export interface ResolvedNativeDeviceOptions {
+  /** Undefined: the backend asks the device. */
+  readonly executors: number | undefined;
+  readonly arenaMiB: number;
+  readonly executionMode: 'auto' | 'resident' | 'leased' | 'launched';
+  readonly idleParkUs: number;
+  readonly leaseEntries: number;
+  readonly standby: boolean;
+  readonly startTimeoutMs: number;
+  /** Undefined: probed. */
+  readonly hostCoherent: false | undefined;
+}
+export interface ResolvedNativeOptions {
+  readonly cpu: ResolvedNativeDeviceOptions | false;
+  readonly opencl: ResolvedNativeDeviceOptions | false;
+  readonly compiler: string | undefined;
+  readonly cacheFolder: string | undefined;
+  readonly hostPath: string | undefined;
+}
 export interface ResolvedGpuBridgeOptions {
   readonly kernels: readonly KernelDefinition[];
   readonly cpu: ResolvedCpuDeviceOptions | false;
+  readonly native: ResolvedNativeOptions | false;
   readonly broker: ResolvedBrokerOptions;
   readonly health: ResolvedHealthOptions;
 }
@@ -73,8 +147,8 @@ export interface ResolvedGpuBridgeOptions {
  * @throws GpuBridgeError `INVALID_ARGUMENT` for an unknown option or a value out of its range.
  */
 export function resolveOptions(options: GpuBridgeOptions = {}): ResolvedGpuBridgeOptions {
-  known('options', options, ['kernels', 'cpu', 'broker', 'health']);
-  const { kernels = [], cpu = {}, broker = {}, health = {} } = options;
+  known('options', options, ['kernels', 'cpu', 'native', 'broker', 'health']);
+  const { kernels = [], cpu = {}, native, broker = {}, health = {} } = options;
   const names = new Set<string>();
   if (!Array.isArray(kernels)) throw GpuBridgeError.invalidArgument('options.kernels', kernels, 'an array of kernels');
   for (const kernel of kernels as readonly KernelDefinition[]) {
@@ -88,6 +162,7 @@ export function resolveOptions(options: GpuBridgeOptions = {}): ResolvedGpuBridg
   return {
     kernels: kernels as readonly KernelDefinition[],
     cpu: cpu === false ? false : resolveCpu(cpu),
+    native: native === undefined ? false : resolveNative(native),
     broker: resolveBroker(broker),
     health: resolveHealth(health),
   };
@@ -99,6 +174,54 @@ function resolveCpu(cpu: CpuDeviceOptions): ResolvedCpuDeviceOptions {
     workers: cpu.workers === undefined ? undefined : integer('options.cpu.workers', cpu.workers, 1, 64),
     arenaMiB: integer('options.cpu.arenaMiB', cpu.arenaMiB ?? 512, 1, 4032),
     spinPolls: integer('options.cpu.spinPolls', cpu.spinPolls ?? 20_000, 0, 1e7),
+  };
+}
+
+function resolveNative(native: NativeOptions): ResolvedNativeOptions {
+  known('options.native', native, ['cpu', 'opencl', 'compiler', 'cacheFolder', 'hostPath']);
+  return {
+    cpu: resolveNativeDevice('options.native.cpu', native.cpu, NATIVE_DEVICE_OPTIONS),
+    opencl: resolveNativeDevice('options.native.opencl', native.opencl, [...NATIVE_DEVICE_OPTIONS, 'hostCoherent']),
+    compiler: optionalText('options.native.compiler', native.compiler),
+    cacheFolder: optionalText('options.native.cacheFolder', native.cacheFolder),
+    hostPath: optionalText('options.native.hostPath', native.hostPath),
+  };
+}
+
+const NATIVE_DEVICE_OPTIONS: readonly string[] = [
+  'executors',
+  'arenaMiB',
+  'executionMode',
+  'idleParkUs',
+  'leaseEntries',
+  'standby',
+  'startTimeoutMs',
+] satisfies (keyof NativeDeviceOptions)[];
+const NATIVE_MODES = ['auto', 'resident', 'leased', 'launched'] as const;
+
+function resolveNativeDevice(
+  field: string,
+  options: OpenClOptions | boolean | undefined,
+  allowed: readonly string[],
+): ResolvedNativeDeviceOptions | false {
+  if (options === undefined || options === false) return false;
+  const device: OpenClOptions = options === true ? {} : options;
+  known(field, device, allowed);
+  const { executors, executionMode = 'auto', standby = false, hostCoherent } = device;
+  if (!NATIVE_MODES.includes(executionMode))
+    throw GpuBridgeError.invalidArgument(`${field}.executionMode`, executionMode, `one of ${NATIVE_MODES.join(', ')}`);
+  if (typeof standby !== 'boolean') throw GpuBridgeError.invalidArgument(`${field}.standby`, standby, 'a boolean');
+  if (hostCoherent !== undefined && hostCoherent !== false)
+    throw GpuBridgeError.invalidArgument(`${field}.hostCoherent`, hostCoherent, 'false, or left out');
+  return {
+    executors: executors === undefined ? undefined : integer(`${field}.executors`, executors, 1, 64),
+    arenaMiB: integer(`${field}.arenaMiB`, device.arenaMiB ?? 512, 1, 4032),
+    executionMode,
+    idleParkUs: integer(`${field}.idleParkUs`, device.idleParkUs ?? 2_000, 0, 1e7),
+    leaseEntries: integer(`${field}.leaseEntries`, device.leaseEntries ?? 65_536, 1, 2 ** 32 - 1),
+    standby,
+    startTimeoutMs: integer(`${field}.startTimeoutMs`, device.startTimeoutMs ?? 60_000, 1, 2 ** 31 - 1),
+    hostCoherent,
   };
 }
 
@@ -127,11 +250,25 @@ function resolveBroker(broker: BrokerOptions): ResolvedBrokerOptions {
 }
 
 function resolveHealth(health: HealthOptions): ResolvedHealthOptions {
-  known('options.health', health, ['slotBudgetMs', 'checkIntervalMs', 'maxDeathsPerMinute', 'drainTimeoutMs']);
+  known('options.health', health, [
+    'slotBudgetMs',
+    'checkIntervalMs',
+    'maxDeathsPerMinute',
+    'quarantineMs',
+    'heartbeatTimeoutMs',
+    'drainTimeoutMs',
+  ]);
   return {
     slotBudgetMs: integer('options.health.slotBudgetMs', health.slotBudgetMs ?? 10_000, 1, 2 ** 31 - 1),
     checkIntervalMs: integer('options.health.checkIntervalMs', health.checkIntervalMs ?? 10, 1, 60_000),
     maxDeathsPerMinute: integer('options.health.maxDeathsPerMinute', health.maxDeathsPerMinute ?? 20, 1, 1e6),
+    quarantineMs: integer('options.health.quarantineMs', health.quarantineMs ?? 30_000, 1, 2 ** 31 - 1),
+    heartbeatTimeoutMs: integer(
+      'options.health.heartbeatTimeoutMs',
+      health.heartbeatTimeoutMs ?? 5_000,
+      100,
+      2 ** 31 - 1,
+    ),
     drainTimeoutMs: integer('options.health.drainTimeoutMs', health.drainTimeoutMs ?? 30_000, 0, 2 ** 31 - 1),
   };
 }
@@ -152,4 +289,9 @@ function plainObject(field: string, value: unknown): void {
 function integer(field: string, value: unknown, low: number, high: number): number {
   if (typeof value === 'number' && Number.isInteger(value) && value >= low && value <= high) return value;
   throw GpuBridgeError.invalidArgument(field, value, `an integer of ${low}..${high}`);
+}
+
+function optionalText(field: string, value: unknown): string | undefined {
+  if (value === undefined || (typeof value === 'string' && value !== '')) return value;
+  throw GpuBridgeError.invalidArgument(field, value, 'a string that is not empty');
 }

@@ -63,9 +63,9 @@ export type KernelArtifact =
   | { readonly target: 'cpp'; readonly source: string; readonly entry: string; readonly flags: readonly string[] }
   /**
    * OpenCL C text, one kernel
-   * `entry(__global uchar* memory, ulong argumentBlock, uint first, uint count, __global uint* violations)` over a
-   * one-dimensional range. Without a workgroup any local size serves and each work-item takes every global-size-th id;
-   * its scratch is the region of its global id, so scratch slots must have as many regions as work-items are launched.
+   * `entry(__global uchar* memory, ulong argumentBlock, uint first, uint count, uint group, __global uint* violations)` over
+   * a one-dimensional range. Without a workgroup any local size serves and each work-item takes every global-size-th id; its scratch
+   * is region `group * global size + global id`, so scratch slots must have as many regions per executor as work-items are launched.
    * With a workgroup the local size is the product of its axes and each work-group takes every group-count-th group;
    * the workspace slot is not read. Adds to `violations`, which stays at 2^31 - 1. Writable arrays of different
    * parameters must not overlap. Texts that agree on `flags` can be compiled as one program. In strict kernels the flags
@@ -93,8 +93,46 @@ export interface CompileOptions {
   readonly simd?: 'auto' | 'never' | 'always';
 }
 
+/** Targets whose kernels can be linked into resident loops. */
+export type LinkTarget = 'opencl' | 'cuda';
+
+/**
+ * Resident loops over rings with a switch over kernels, one per footprint: kernels that need the same of a device are linked
+ * together. The text's function is
+ * `entry(uchar* memory, ulong memoryBytes, uchar* rings, uint ringBytes, uint maxEmptyPolls, uint maxEntries)`, launched with
+ * one group per ring, ring r at `rings + r * ringBytes`; lane l of a group of n uses scratch region `sqe.group * n + l`.
+ *
+ * It goes on behind the entry that the ring's `running` names, and returns, a lease ended, when the stop word is set and the
+ * queue empty, after `maxEmptyPolls` empty polls in a row, after `maxEntries` entries, or before an entry it does not run: another
+ * operation, a kernel it was not linked from, a `mode` of LAUNCHED. It leaves `parked` 1 only after empty polls; else the
+ * host goes on at once. Nobody can be woken from a device: a parked reaper finds its bell rung, and somebody has to look.
+ */
+export interface LinkedKernel {
+  readonly source: string;
+  readonly entry: string;
+  readonly flags: readonly string[];
+  /** Numbers of the kernels it runs. */
+  readonly kernels: readonly number[];
+  /** Work-items per group that a launch must have; null where any number will do. */
+  readonly groupSize: number | null;
+  readonly sharedBytes: number;
+}
+export type LinkedKernels = readonly LinkedKernel[];
+
+/** A kernel for linking: its number in the rings, and what it is. */
+export interface LinkMember {
+  readonly number: number;
+  readonly definition: KernelDefinition;
+}
+
 /** Turns a definition into artifacts. */
 export interface KernelCompiler {
+  /**
+   * Links kernels into resident loops. Absent where the compiler has no device targets.
+   *
+   * @throws GpuBridgeError `KERNEL_BUILD_FAILED`.
+   */
+  link?(members: readonly LinkMember[], target: LinkTarget): LinkedKernels;
   /**
    * @throws GpuBridgeError `KERNEL_BUILD_FAILED`; `details.diagnostics` lists every finding with file, line and column.
    */

@@ -7,6 +7,8 @@ export const RING_MAGIC = 1380535879;
 export const RING_ABI_VERSION = 1;
 /** Bytes of a control line, a submission entry and a completion entry. */
 export const LINE_BYTES = 64;
+/** The bytes 'GBRG' at the start of a region shared with a device host. */
+export const REGION_MAGIC = 1196573255;
 
 /** What a submission-queue entry asks for. */
 export const Op = {
@@ -27,14 +29,46 @@ export const Status = {
   UNKNOWN_KERNEL: 3,
   /** The kernel trapped; its outputs are unspecified. */
   KERNEL_FAULT: 4,
-  /** The argument block does not start inside the arena, or not on 16 bytes; nothing ran. */
+  /** The argument block does not start inside the arena on 16 bytes, or points outside the arena; nothing ran. */
   BAD_ARGUMENT_BLOCK: 5,
   /** The entry belongs to another incarnation of the executor; nothing ran. */
   STALE_GENERATION: 6,
   /** The kernel module could not be instantiated. */
   LOAD_FAILED: 7,
+  /** The items or the executor number are outside what the argument block has; nothing ran. */
+  BAD_RANGE: 8,
+  /** The driver refused or failed the run, for example for want of memory; outputs are unspecified. */
+  DEVICE_ERROR: 9,
 } as const;
 export type Status = (typeof Status)[keyof typeof Status];
+
+/** Who consumed an entry, and who is asked to. The names are those of ExecutionMode. */
+export const Mode = {
+  /** As the device does; never in a completion of a device with several modes. */
+  ANY: 0,
+  /** A kernel or thread that polls the ring until it is stopped or has been idle for long. */
+  RESIDENT: 1,
+  /** As resident, for a limited time or number of entries. */
+  LEASED: 2,
+  /** One launch by the host for this entry. */
+  LAUNCHED: 3,
+  /** A replayed graph of launches. */
+  GRAPH: 4,
+} as const;
+export type Mode = (typeof Mode)[keyof typeof Mode];
+
+/** What a device host does. */
+export const HostState = {
+  /** Opens the device and builds kernels; the rings are not served yet. */
+  STARTING: 1,
+  /** Serves its rings. */
+  SERVING: 2,
+  /** Ended as it was asked to. */
+  STOPPED: 3,
+  /** Ended because of the fault that `fault` names. */
+  FAULTED: 4,
+} as const;
+export type HostState = (typeof HostState)[keyof typeof HostState];
 
 // RingHeader: Line 0. Written once, before the executor starts. Word offsets within the line:
 /** RING_MAGIC. */
@@ -63,6 +97,8 @@ export const EXECUTOR_LINE_PARKED = 1;
 export const EXECUTOR_LINE_COMPLETION_BELL = 2;
 /** How often the executor entered its polling loop: one lease each. */
 export const EXECUTOR_LINE_LEASES = 3;
+/** Grows while the executor polls or runs entries, at least every 256 polls. */
+export const EXECUTOR_LINE_HEARTBEAT = 4;
 
 // Sqe: Submission-queue entry. Word offsets within the line:
 /** position + 1 when full; stored last with release order, compared only for equality. */
@@ -91,6 +127,8 @@ export const SQE_GROUP = 10;
 export const SQE_DEADLINE_LOW = 11;
 /** High word of the deadline. */
 export const SQE_DEADLINE_HIGH = 12;
+/** Mode that the caller asked for, or ANY. */
+export const SQE_MODE = 13;
 
 // Cqe: Completion-queue entry. Word offsets within the line:
 /** position + 1 when full; stored last with release order, compared only for equality. */
@@ -107,6 +145,38 @@ export const CQE_GENERATION = 4;
 export const CQE_VIOLATIONS = 5;
 /** Time from taking the entry to publishing this one, ns, saturating. */
 export const CQE_DURATION_NS = 6;
+/** Mode in which the entry ran. */
+export const CQE_MODE = 7;
+
+// RegionHeader: Line 0 of a region. Written once by the silo, before a host starts. Word offsets within the line:
+/** REGION_MAGIC. */
+export const REGION_HEADER_MAGIC = 0;
+/** RING_ABI_VERSION. */
+export const REGION_HEADER_VERSION = 1;
+/** Rings, one per executor. */
+export const REGION_HEADER_RING_COUNT = 2;
+/** Entries of each queue of each ring. */
+export const REGION_HEADER_RING_CAPACITY = 3;
+/** Byte offset of ring 0 in the region; ring r follows r times (3 + 2 ringCapacity) lines later. */
+export const REGION_HEADER_RINGS_OFFSET = 4;
+/** Byte offset of the arena in the region, a multiple of 4096, low word. */
+export const REGION_HEADER_ARENA_OFFSET_LOW = 5;
+/** High word. */
+export const REGION_HEADER_ARENA_OFFSET_HIGH = 6;
+/** Bytes of the arena, low word. */
+export const REGION_HEADER_ARENA_BYTES_LOW = 7;
+/** High word. */
+export const REGION_HEADER_ARENA_BYTES_HIGH = 8;
+
+// HostLine: Line 1 of a region. Written by the device host only. Word offsets within the line:
+/** HostState. */
+export const HOST_LINE_STATE = 0;
+/** Grows about every 20 ms while the process runs, also while it waits. */
+export const HOST_LINE_HEARTBEAT = 1;
+/** Why the state is FAULTED: an error code of the driver or of the system, else 0. */
+export const HOST_LINE_FAULT = 2;
+/** The incarnation that writes this line. */
+export const HOST_LINE_GENERATION = 3;
 
 /** Submission-queue entry. All fields are u32. */
 export interface Sqe {
@@ -134,10 +204,12 @@ export interface Sqe {
   deadlineLow: number;
   /** High word of the deadline. */
   deadlineHigh: number;
+  /** Mode that the caller asked for, or ANY. */
+  mode: number;
 }
 
 export function createSqe(): Sqe {
-  return { op: 0, kernel: 0, generation: 0, userDataLow: 0, userDataHigh: 0, paramsLow: 0, paramsHigh: 0, firstItem: 0, itemCount: 0, group: 0, deadlineLow: 0, deadlineHigh: 0 };
+  return { op: 0, kernel: 0, generation: 0, userDataLow: 0, userDataHigh: 0, paramsLow: 0, paramsHigh: 0, firstItem: 0, itemCount: 0, group: 0, deadlineLow: 0, deadlineHigh: 0, mode: 0 };
 }
 
 /** Plain stores; visible to the other side only once the queue publishes the slot. */
@@ -154,6 +226,7 @@ export function writeSqe(words: Uint32Array, slot: number, entry: Readonly<Sqe>)
   words[slot + 10] = entry.group;
   words[slot + 11] = entry.deadlineLow;
   words[slot + 12] = entry.deadlineHigh;
+  words[slot + 13] = entry.mode;
 }
 
 /** Plain loads; valid only between `ready` and `advance` of the queue. */
@@ -170,6 +243,7 @@ export function readSqe(words: Uint32Array, slot: number, into: Sqe): void {
   into.group = words[slot + 10]!;
   into.deadlineLow = words[slot + 11]!;
   into.deadlineHigh = words[slot + 12]!;
+  into.mode = words[slot + 13]!;
 }
 
 /** Completion-queue entry. All fields are u32. */
@@ -186,10 +260,12 @@ export interface Cqe {
   violations: number;
   /** Time from taking the entry to publishing this one, ns, saturating. */
   durationNs: number;
+  /** Mode in which the entry ran. */
+  mode: number;
 }
 
 export function createCqe(): Cqe {
-  return { status: 0, userDataLow: 0, userDataHigh: 0, generation: 0, violations: 0, durationNs: 0 };
+  return { status: 0, userDataLow: 0, userDataHigh: 0, generation: 0, violations: 0, durationNs: 0, mode: 0 };
 }
 
 /** Plain stores; visible to the other side only once the queue publishes the slot. */
@@ -200,6 +276,7 @@ export function writeCqe(words: Uint32Array, slot: number, entry: Readonly<Cqe>)
   words[slot + 4] = entry.generation;
   words[slot + 5] = entry.violations;
   words[slot + 6] = entry.durationNs;
+  words[slot + 7] = entry.mode;
 }
 
 /** Plain loads; valid only between `ready` and `advance` of the queue. */
@@ -210,4 +287,5 @@ export function readCqe(words: Uint32Array, slot: number, into: Cqe): void {
   into.generation = words[slot + 4]!;
   into.violations = words[slot + 5]!;
   into.durationNs = words[slot + 6]!;
+  into.mode = words[slot + 7]!;
 }

@@ -1,5 +1,6 @@
 import {
   EXECUTOR_LINE_COMPLETION_BELL,
+  EXECUTOR_LINE_HEARTBEAT,
   EXECUTOR_LINE_LEASES,
   EXECUTOR_LINE_PARKED,
   EXECUTOR_LINE_RUNNING,
@@ -21,6 +22,7 @@ const REAPER_PARKED = SILO_LINE + SILO_LINE_REAPER_PARKED;
 const RUNNING = EXECUTOR_LINE + EXECUTOR_LINE_RUNNING;
 const EXECUTOR_PARKED = EXECUTOR_LINE + EXECUTOR_LINE_PARKED;
 const COMPLETION_BELL = EXECUTOR_LINE + EXECUTOR_LINE_COMPLETION_BELL;
+const HEARTBEAT = EXECUTOR_LINE + EXECUTOR_LINE_HEARTBEAT;
 const LEASES = EXECUTOR_LINE + EXECUTOR_LINE_LEASES;
 
 /**
@@ -83,17 +85,22 @@ export class SiloEnd {
 
   /** Whether the entry at this position is the one that runs now or ran last: after a death, the suspect. */
   isRunning(position: number): boolean {
-    return Atomics.load(this.memory.signals, RUNNING) === ((position + 1) | 0);
+    return this.memory.signals.load(RUNNING) === ((position + 1) | 0);
   }
 
   /** Whether the executor waits for a submission or a stop. */
   isExecutorParked(): boolean {
-    return Atomics.load(this.memory.signals, EXECUTOR_PARKED) !== 0;
+    return this.memory.signals.load(EXECUTOR_PARKED) !== 0;
+  }
+
+  /** Grows while the executor polls or runs entries; an executor without a heartbeat stays at 0. */
+  heartbeat(): number {
+    return this.memory.signals.load(HEARTBEAT) >>> 0;
   }
 
   /** How often the executor entered its polling loop. */
   leases(): number {
-    return Atomics.load(this.memory.signals, LEASES) >>> 0;
+    return this.memory.signals.load(LEASES) >>> 0;
   }
 
   /**
@@ -102,27 +109,26 @@ export class SiloEnd {
    */
   async park(): Promise<void> {
     const { signals } = this.memory;
-    const bell = Atomics.load(signals, COMPLETION_BELL);
+    const bell = signals.load(COMPLETION_BELL);
     this.pendingParks++;
-    Atomics.store(signals, REAPER_PARKED, 1);
+    signals.store(REAPER_PARKED, 1);
     try {
       if (this.ready()) return;
-      const wait = Atomics.waitAsync(signals, COMPLETION_BELL, bell);
-      if (wait.async) await wait.value;
+      await signals.waitAsync(COMPLETION_BELL, bell);
     } finally {
       // A park that was given up resumes only after the next one has begun; the flag stays up for that one.
-      if (--this.pendingParks === 0) Atomics.store(signals, REAPER_PARKED, 0);
+      if (--this.pendingParks === 0) signals.store(REAPER_PARKED, 0);
     }
   }
 
   /** Ends a pending `park`, as a completion would. */
   unpark(): void {
-    Atomics.notify(this.memory.signals, COMPLETION_BELL);
+    this.memory.signals.notify(COMPLETION_BELL);
   }
 
   /** Tells the executor to return once its queue is empty. */
   requestStop(): void {
-    Atomics.store(this.memory.signals, STOP, 1);
+    this.memory.signals.store(STOP, 1);
     this.memory.wake(EXECUTOR_PARKED, SUBMISSION_BELL);
   }
 }
@@ -148,7 +154,7 @@ export class ExecutorEnd {
 
   /** Names the entry as running, so that a death names its suspect, and reads it. Only after `ready`. */
   take(into: Sqe): void {
-    Atomics.store(this.memory.signals, RUNNING, (this.taken + 1) | 0);
+    this.memory.signals.store(RUNNING, (this.taken + 1) | 0);
     readSqe(this.memory.words, this.memory.submissionSlot(this.taken), into);
     this.taken = (this.taken + 1) >>> 0;
   }
@@ -163,7 +169,7 @@ export class ExecutorEnd {
   }
 
   stopRequested(): boolean {
-    return Atomics.load(this.memory.signals, STOP) !== 0;
+    return this.memory.signals.load(STOP) !== 0;
   }
 
   /** Counts one entry into the polling loop. */
@@ -174,10 +180,10 @@ export class ExecutorEnd {
   /** Blocks this thread until a submission or a stop arrives, at most `timeoutMs`. Not for the main thread. */
   park(timeoutMs: number): void {
     const { signals } = this.memory;
-    const bell = Atomics.load(signals, SUBMISSION_BELL);
-    Atomics.store(signals, EXECUTOR_PARKED, 1);
-    if (!this.ready() && !this.stopRequested()) Atomics.wait(signals, SUBMISSION_BELL, bell, timeoutMs);
-    Atomics.store(signals, EXECUTOR_PARKED, 0);
+    const bell = signals.load(SUBMISSION_BELL);
+    signals.store(EXECUTOR_PARKED, 1);
+    if (!this.ready() && !this.stopRequested()) signals.wait(SUBMISSION_BELL, bell, timeoutMs);
+    signals.store(EXECUTOR_PARKED, 0);
   }
 
   /**
@@ -186,19 +192,18 @@ export class ExecutorEnd {
    */
   async parkOnLoop(): Promise<void> {
     const { signals } = this.memory;
-    const bell = Atomics.load(signals, SUBMISSION_BELL);
-    Atomics.store(signals, EXECUTOR_PARKED, 1);
+    const bell = signals.load(SUBMISSION_BELL);
+    signals.store(EXECUTOR_PARKED, 1);
     try {
       if (this.ready() || this.stopRequested()) return;
-      const wait = Atomics.waitAsync(signals, SUBMISSION_BELL, bell);
-      if (wait.async) await wait.value;
+      await signals.waitAsync(SUBMISSION_BELL, bell);
     } finally {
-      Atomics.store(signals, EXECUTOR_PARKED, 0);
+      signals.store(EXECUTOR_PARKED, 0);
     }
   }
 
   /** Ends a pending `parkOnLoop`. */
   unpark(): void {
-    Atomics.notify(this.memory.signals, SUBMISSION_BELL);
+    this.memory.signals.notify(SUBMISSION_BELL);
   }
 }

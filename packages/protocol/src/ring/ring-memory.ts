@@ -21,7 +21,57 @@ export function ringSizeBytes(capacity: number): number {
 }
 
 /**
- * The words of one ring in shared memory, and the four operations that order them. Everything else reads and writes
+ * The operations on a ring's words that order others and that wait: sequentially consistent, by word index from the start
+ * of the ring. Which there are depends on what the memory is: {@link AtomicsSignals} for a SharedArrayBuffer; memory that
+ * another process maps has signals of its own.
+ */
+export interface RingSignals {
+  /** As i32. */
+  load(word: number): number;
+  store(word: number, value: number): void;
+  /** Adds one to a bell and wakes whoever waits for it. */
+  ring(bell: number): void;
+  /** Wakes whoever waits for a bell, as if it had rung. */
+  notify(bell: number): void;
+  /** Blocks this thread while the word is `expected`, at most `timeoutMs`, until the bell rings. Never on a main thread. */
+  wait(bell: number, expected: number, timeoutMs: number): void;
+  /** Resolves once the bell has rung, at once when the word is not `expected`. Keeps no process alive. */
+  waitAsync(bell: number, expected: number): Promise<void>;
+}
+
+/** Signals in memory that threads of one process share. */
+class AtomicsSignals implements RingSignals {
+  constructor(private readonly words: Int32Array<SharedArrayBuffer>) {}
+
+  load(word: number): number {
+    return Atomics.load(this.words, word);
+  }
+
+  store(word: number, value: number): void {
+    Atomics.store(this.words, word, value);
+  }
+
+  ring(bell: number): void {
+    Atomics.add(this.words, bell, 1);
+    Atomics.notify(this.words, bell);
+  }
+
+  notify(bell: number): void {
+    Atomics.notify(this.words, bell);
+  }
+
+  wait(bell: number, expected: number, timeoutMs: number): void {
+    Atomics.wait(this.words, bell, expected, timeoutMs);
+  }
+
+  async waitAsync(bell: number, expected: number): Promise<void> {
+    const wait = Atomics.waitAsync(this.words, bell, expected);
+    if (wait.async) await wait.value;
+  }
+}
+
+/**
+ * The words of one ring in shared memory, and the operations that order them. Everything else reads and writes
  * plainly: `publish` releases what was written before it, `isPublished` acquires it, `park` and `wake` are a
  * Dekker pair (each side stores its own word, then loads the other's, all sequentially consistent), so no wake-up is
  * lost.
@@ -29,23 +79,26 @@ export function ringSizeBytes(capacity: number): number {
 export class RingMemory {
   /** The ring's words; index 0 is the header. */
   readonly words: Uint32Array;
-  /** The same words for waiting, which JavaScript allows on Int32Array alone. */
-  readonly signals: Int32Array<SharedArrayBuffer>;
+  readonly signals: RingSignals;
   readonly capacity: number;
 
   /**
-   * @param buffer - shared memory; `byteOffset` is a multiple of 64.
+   * @param buffer - memory that both ends see; `byteOffset` is a multiple of 64.
    * @param capacity - entries of each queue, a power of two.
+   * @param signals - needed where `buffer` is not a SharedArrayBuffer: indexes count from `byteOffset`.
    */
-  constructor(buffer: SharedArrayBuffer, byteOffset: number, capacity: number) {
+  constructor(buffer: ArrayBufferLike, byteOffset: number, capacity: number, signals?: RingSignals) {
     if (byteOffset % LINE_BYTES !== 0)
       throw new RangeError(`ring offset ${byteOffset} is not a multiple of ${LINE_BYTES}`);
     if (!Number.isInteger(capacity) || capacity < 1 || (capacity & (capacity - 1)) !== 0)
       throw new RangeError(`ring capacity ${capacity} is not a power of two`);
     const length = ringSizeBytes(capacity) / 4;
     this.words = new Uint32Array(buffer, byteOffset, length);
-    this.signals = new Int32Array(buffer, byteOffset, length);
     this.capacity = capacity;
+    if (signals !== undefined) this.signals = signals;
+    else if (buffer instanceof SharedArrayBuffer)
+      this.signals = new AtomicsSignals(new Int32Array(buffer, byteOffset, length));
+    else throw new TypeError('memory that is no SharedArrayBuffer needs signals of its own');
   }
 
   /** Clears the ring for a new incarnation. Nobody else may touch it meanwhile. */
@@ -83,18 +136,16 @@ export class RingMemory {
 
   /** Stores `seq`, the first word of the slot, with release order: the slot's other words become visible with it. */
   publish(slot: number, position: number): void {
-    Atomics.store(this.signals, slot, (position + 1) | 0);
+    this.signals.store(slot, (position + 1) | 0);
   }
 
   /** Whether the slot holds the entry of this position; acquires its words when true. */
   isPublished(slot: number, position: number): boolean {
-    return Atomics.load(this.signals, slot) === ((position + 1) | 0);
+    return this.signals.load(slot) === ((position + 1) | 0);
   }
 
   /** Rings `bell` if the other side says in `parkedFlag` that it is parked. Call after `publish`. */
   wake(parkedFlag: number, bell: number): void {
-    if (Atomics.load(this.signals, parkedFlag) === 0) return;
-    Atomics.add(this.signals, bell, 1);
-    Atomics.notify(this.signals, bell);
+    if (this.signals.load(parkedFlag) !== 0) this.signals.ring(bell);
   }
 }

@@ -55,6 +55,7 @@ export class LocalGpuBridge implements GpuBridge {
       devices: this.brokers.map((broker) => describeDevice(broker)),
       kernels: this.catalog.descriptors(),
       refusals: [...this.feature.refusals],
+      unavailable: [...this.feature.unavailable],
       pressure$: this.pressure$,
     };
   }
@@ -125,6 +126,8 @@ function describeDevice(broker: DeviceBroker): DeviceInfo {
     pressure: broker.currentPressure(),
     arena: { capacityBytes: arena.capacityBytes, usedBytes: arena.usedBytes },
     counters: metrics.counters(host.deaths),
+    host: host.device.telemetry?.(),
+    busyRatio: broker.busyRatio(),
     latencyUs: metrics.latencyUs(),
   };
 }

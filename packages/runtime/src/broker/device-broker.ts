@@ -56,6 +56,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
   /** Jobs admitted and not ended. */
   private liveJobs = 0;
   private drained: (() => void) | undefined;
+  private readonly createdMs: number;
   private readonly entry = createSqe();
   private readonly completion: Cqe = createCqe();
 
@@ -68,6 +69,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
   ) {
     const { device } = host;
     host.events = this;
+    this.createdMs = clock.nowMs();
     this.rings = new RingSet(host.executors);
     this.errors = new DeviceErrors(device.description);
     this.recovery = new Recovery(
@@ -111,6 +113,12 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
   /** Jobs admitted and in no batch yet. */
   get queuedJobs(): number {
     return this.queue.queued;
+  }
+
+  /** Share of the time since the broker was made in which executors ran entries, 0 … 1. */
+  busyRatio(): number {
+    const elapsedNs = (this.nowMs() - this.createdMs) * 1e6 * this.executors.length;
+    return elapsedNs <= 0 ? 0 : Math.min(1, this.metrics.busyNs / elapsedNs);
   }
 
   currentPressure(): DevicePressure {
@@ -320,6 +328,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     batch.inFlight--;
     batch.kernel.observe(itemCount, durationNs);
     this.metrics.violations += violations;
+    this.metrics.busyNs += durationNs;
     for (const job of jobs) job.serviceNs += durationNs;
     if (status === Status.OK && violations === 0) {
       batch.credit(firstItem, itemCount);

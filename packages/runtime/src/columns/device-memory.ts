@@ -18,7 +18,7 @@ export class DeviceMemory {
   readonly u64: BigUint64Array;
   readonly u8: Uint8Array;
 
-  constructor(readonly buffer: SharedArrayBuffer) {
+  constructor(readonly buffer: ArrayBufferLike) {
     this.f32 = new Float32Array(buffer);
     this.f64 = new Float64Array(buffer);
     this.i32 = new Int32Array(buffer);

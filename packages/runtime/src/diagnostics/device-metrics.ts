@@ -14,6 +14,9 @@ export class DeviceMetrics {
   slots = 0;
   violations = 0;
   fallbacks = 0;
+  redirected = 0;
+  /** Time that executors spent on entries, ns. */
+  busyNs = 0;
   expired = 0;
   /** Completions that named nothing in flight. */
   strays = 0;
@@ -31,7 +34,7 @@ export class DeviceMetrics {
 
   counters(deaths: number): DeviceCounters {
     const { submitted, completed, failed, cancelled, refused, coalesced, slots, violations, fallbacks } = this;
-    const { expired, strays } = this;
+    const { expired, strays, redirected } = this;
     return {
       submitted,
       completed,
@@ -43,6 +46,7 @@ export class DeviceMetrics {
       deaths,
       violations,
       fallbacks,
+      redirected,
       expired,
       strays,
     };

@@ -21,6 +21,8 @@ export class GpuHostFeature implements LifecycleParticipant {
   hosts: readonly PersistentKernelHost[] = [];
   /** Devices that cannot run a kernel which another device took. */
   readonly refusals: KernelRefusal[] = [];
+  /** Backends without a device, and why. */
+  readonly unavailable: { readonly backend: string; readonly reason: string }[] = [];
 
   constructor(
     private readonly backends: readonly ComputeBackend[],
@@ -62,7 +64,13 @@ export class GpuHostFeature implements LifecycleParticipant {
   }
 
   private async openDevices(backend: ComputeBackend, hosts: PersistentKernelHost[]): Promise<void> {
-    for (const { id } of await backend.discover()) {
+    const descriptions = await backend.discover();
+    if (descriptions.length === 0) {
+      const reason = backend.absence ?? 'no device was found';
+      this.unavailable.push({ backend: backend.name, reason });
+      this.logger.warn(`no ${backend.name} device`, { reason });
+    }
+    for (const { id } of descriptions) {
       const device = await backend.open(id);
       hosts.push(new PersistentKernelHost(device, this.options.health.maxDeathsPerMinute, this.clock, this.logger));
       this.logger.debug('device open', { device: id, executors: device.executors.length });

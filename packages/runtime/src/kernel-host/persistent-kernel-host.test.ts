@@ -109,7 +109,7 @@ describe('PersistentKernelHost', () => {
     expect(events.at(-1)).toBe('0 died: again');
     device.executors[1]!.exit('too');
     await settle();
-    expect([states(), host.health]).toEqual([['lost', 'lost'], 'lost']);
+    expect([states(), host.health]).toEqual([['lost', 'lost'], 'quarantined']);
     expect(events.at(-1)).toMatch(/^lost: 5 executors died or/);
   });
 

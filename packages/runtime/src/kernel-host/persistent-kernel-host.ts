@@ -54,7 +54,7 @@ export class PersistentKernelHost {
 
   get health(): DeviceHealth {
     if (this.closed) return 'closed';
-    if (this.executors.every((slots) => slots.state === 'lost')) return 'lost';
+    if (this.executors.every((slots) => slots.state === 'lost')) return 'quarantined';
     if (this.executors.some((slots) => slots.state === 'dying')) return 'suspect';
     return this.executors.some((slots) => slots.state === 'starting') ? 'restarting' : 'healthy';
   }
@@ -84,7 +84,7 @@ export class PersistentKernelHost {
       );
     }
     const loaded = new LoadedKernel(descriptor, artifact, this.kernels.size + 1);
-    await this.device.provideKernel(loaded.kernelNumber, artifact);
+    await this.device.provideKernel(loaded.kernelNumber, artifact, descriptor);
     await Promise.all(this.executors.map((slots) => this.loadInto(slots, loaded)));
     this.kernels.set(descriptor.id, loaded);
   }

@@ -20,7 +20,7 @@ function brokerOf({ id, type = 'cpu', queuedJobs = 0, loads = true, isLost = fal
     description: { ...testDevice, id, type },
     queuedJobs,
     metrics: { fallbacks: 0 },
-    host: { kernel: () => (loads ? {} : undefined), health: isLost ? 'lost' : 'healthy' },
+    host: { kernel: () => (loads ? {} : undefined), health: isLost ? 'quarantined' : 'healthy' },
   };
   return fake as unknown as DeviceBroker;
 }

@@ -27,7 +27,7 @@ export class DeviceSelector {
     const loaded = this.brokers.filter((broker) => broker.host.kernel(kernel.id) !== undefined);
     if (loaded.length === 0) throw this.nothing(kernel);
     // A device that was given up queues nothing, and would look least loaded; with no other, its broker says why.
-    const open = loaded.filter(({ host: { health } }) => health !== 'lost' && health !== 'closed');
+    const open = loaded.filter(({ host: { health } }) => health !== 'quarantined' && health !== 'closed');
     const able = open.length > 0 ? open : loaded;
     const wanted = hints.deviceType;
     if (wanted === undefined) return { broker: leastLoaded(able), fallback: false };

@@ -45,6 +45,10 @@ export const testDevice: DeviceDescription = {
   executors: 2,
   arenaBytes: 2 ** 16,
   executionMode: 'leased',
+  executionModes: ['leased'],
+  lanes: 1,
+  hostCoherent: true,
+  faultDomain: 'executor',
   targets: ['js'],
   offers: [],
 };

@@ -56,7 +56,7 @@ export class BodyCompiler implements KernelCompiler {
 }
 
 Object.assign(globalThis, {
-  [Symbol.for('@gpu-bridge/testkit/interpret')]: (number: number, memory: SharedArrayBuffer) => {
+  [Symbol.for('@gpu-bridge/testkit/interpret')]: (number: number, memory: ArrayBufferLike) => {
     const definition = registry.get(number);
     if (definition === undefined) throw new TypeError('this artifact was made in another process');
     return interpret(definition, memory);

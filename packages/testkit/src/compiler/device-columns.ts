@@ -2,15 +2,15 @@ import type { DType } from '@gpu-bridge/abstractions';
 
 export type Value = number | bigint | boolean;
 export type DeviceStorage =
-  | Float32Array<SharedArrayBuffer>
-  | Float64Array<SharedArrayBuffer>
-  | Int32Array<SharedArrayBuffer>
-  | Uint32Array<SharedArrayBuffer>
-  | BigInt64Array<SharedArrayBuffer>
-  | BigUint64Array<SharedArrayBuffer>;
+  | Float32Array<ArrayBufferLike>
+  | Float64Array<ArrayBufferLike>
+  | Int32Array<ArrayBufferLike>
+  | Uint32Array<ArrayBufferLike>
+  | BigInt64Array<ArrayBufferLike>
+  | BigUint64Array<ArrayBufferLike>;
 
 /** A typed array over a column of device memory. */
-export function storageAt(memory: SharedArrayBuffer, dtype: DType, offset: number, length: number): DeviceStorage {
+export function storageAt(memory: ArrayBufferLike, dtype: DType, offset: number, length: number): DeviceStorage {
   switch (dtype) {
     case 'f32':
       return new Float32Array(memory, offset, length);

@@ -25,7 +25,7 @@ interface BoundParam {
 }
 
 /** A function that runs the definition's body over items or ids of an argument block in `memory`. */
-export function interpret(definition: KernelDefinition, memory: SharedArrayBuffer): Run {
+export function interpret(definition: KernelDefinition, memory: ArrayBufferLike): Run {
   return (argumentBlock, firstItem, itemCount, group) => {
     const [, gridX = 1, gridY = 1, gridZ = 1] = new Uint32Array(memory, argumentBlock, 4);
     const params = bind(definition, memory, argumentBlock, group);
@@ -51,7 +51,7 @@ export function interpret(definition: KernelDefinition, memory: SharedArrayBuffe
   };
 }
 
-function bind(definition: KernelDefinition, memory: SharedArrayBuffer, block: number, group: number): BoundParam[] {
+function bind(definition: KernelDefinition, memory: ArrayBufferLike, block: number, group: number): BoundParam[] {
   const { slots } = argumentLayout(definition.params);
   const view = new DataView(memory);
   const storages = slots.map(({ part, dtype }, index) => {

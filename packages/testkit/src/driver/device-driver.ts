@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { ARGUMENT_HEADER_BYTES } from '@gpu-bridge/abstractions';
 import { Op, Status, createCqe, createSqe } from '@gpu-bridge/protocol';
 import type {
   CompiledKernel,
@@ -37,6 +38,23 @@ export interface Submitted {
   readonly position: number;
 }
 
+/** Of artifacts that no compiler made: they take no arguments. */
+const WITHOUT_PARAMETERS: KernelDescriptor = {
+  id: 'test/raw@0000000000000000',
+  name: 'test/raw',
+  kind: 'map',
+  params: {},
+  layout: { slots: [], sizeBytes: ARGUMENT_HEADER_BYTES },
+  effects: 'pure',
+  requires: [],
+  readsItemIndex: false,
+  fp: 'strict',
+  bounds: 'checked',
+  workgroup: null,
+  workspaceBytes: 0,
+  irVersion: 0,
+};
+
 /**
  * The least that stands between a test and an open device: compiles and loads kernels, lays out arguments, submits
  * entries and waits for their completions. No queueing, no retries: what the device answers is what the test gets.
@@ -69,18 +87,18 @@ export class DeviceDriver {
    */
   async load(definition: KernelDefinition): Promise<LoadedKernel> {
     const { descriptor, artifact } = this.compile(definition);
-    return { kernelNumber: await this.loadArtifact(artifact), descriptor };
+    return { kernelNumber: await this.loadArtifact(artifact, descriptor), descriptor };
   }
 
   /** As `load`, but executors learn of it only by `Op.LOAD_KERNEL` or a restart. */
   async loadLater(definition: KernelDefinition): Promise<LoadedKernel> {
     const { descriptor, artifact } = this.compile(definition);
-    return { kernelNumber: await this.provide(artifact), descriptor };
+    return { kernelNumber: await this.provide(artifact, descriptor), descriptor };
   }
 
   /** Provides the artifact and has every executor take it; returns its number. */
-  async loadArtifact(artifact: KernelArtifact): Promise<number> {
-    const kernelNumber = await this.provide(artifact);
+  async loadArtifact(artifact: KernelArtifact, descriptor = WITHOUT_PARAMETERS): Promise<number> {
+    const kernelNumber = await this.provide(artifact, descriptor);
     for (const executor of this.device.executors) {
       this.submit({ executor, op: Op.LOAD_KERNEL, kernel: kernelNumber });
       const { status } = await this.next(executor);
@@ -90,9 +108,9 @@ export class DeviceDriver {
   }
 
   /** Provides the artifact without telling the executors. */
-  async provide(artifact: KernelArtifact): Promise<number> {
+  async provide(artifact: KernelArtifact, descriptor = WITHOUT_PARAMETERS): Promise<number> {
     const kernelNumber = ++this.kernels;
-    await this.device.provideKernel(kernelNumber, artifact);
+    await this.device.provideKernel(kernelNumber, artifact, descriptor);
     return kernelNumber;
   }
 

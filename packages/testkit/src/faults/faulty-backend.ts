@@ -5,6 +5,7 @@ import type {
   DeviceDescription,
   Executor,
   KernelArtifact,
+  KernelDescriptor,
 } from '@gpu-bridge/abstractions';
 import { FaultyRing } from './faulty-ring.js';
 import type { SiloEnd } from '@gpu-bridge/protocol';
@@ -27,7 +28,7 @@ export function faultyBackend(inner: ComputeBackend, fault: BackendFault): Compu
 }
 
 class FaultyDevice implements ComputeDevice {
-  readonly memory: SharedArrayBuffer;
+  readonly memory: ArrayBufferLike;
   readonly arenaOffset: number;
   readonly arenaBytes: number;
   readonly description: DeviceDescription;
@@ -46,9 +47,9 @@ class FaultyDevice implements ComputeDevice {
     this.executors = inner.executors.map((executor) => new FaultyExecutor(executor, fault, arena, inner.executors));
   }
 
-  async provideKernel(kernelNumber: number, artifact: KernelArtifact): Promise<void> {
+  async provideKernel(kernelNumber: number, artifact: KernelArtifact, descriptor: KernelDescriptor): Promise<void> {
     try {
-      await this.inner.provideKernel(kernelNumber, artifact);
+      await this.inner.provideKernel(kernelNumber, artifact, descriptor);
     } catch (error) {
       if (this.fault !== 'accepts-garbage') throw error;
     }
@@ -94,11 +95,11 @@ class FaultyExecutor implements Executor {
     return this.wrapped.faulty;
   }
 
-  get onExit(): ((reason: string) => void) | undefined {
+  get onExit(): Executor['onExit'] {
     return this.inner.onExit;
   }
 
-  set onExit(listener: ((reason: string) => void) | undefined) {
+  set onExit(listener: Executor['onExit']) {
     this.inner.onExit = this.fault === 'silent-exit' ? undefined : listener;
   }
 
@@ -111,7 +112,7 @@ class FaultyExecutor implements Executor {
     if (this.fault === 'ignores-kill') return;
     const victims = this.fault === 'kills-all' ? this.siblings : [this.inner];
     await Promise.all(victims.map((victim) => victim.kill()));
-    if (this.fault === 'reports-kill-as-exit') this.onExit?.('killed');
+    if (this.fault === 'reports-kill-as-exit') this.onExit?.('killed', 'fault');
   }
 
   hold(keep: boolean): void {

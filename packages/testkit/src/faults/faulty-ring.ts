@@ -125,7 +125,7 @@ export class FaultyRing extends SiloEnd {
 /** The same ring for a silo that rings no bell. */
 function deaf(memory: RingMemory): RingMemory {
   const { buffer, byteOffset } = memory.words;
-  const copy = new RingMemory(buffer as SharedArrayBuffer, byteOffset, memory.capacity);
+  const copy = new RingMemory(buffer, byteOffset, memory.capacity, memory.signals);
   copy.wake = () => undefined;
   return copy;
 }

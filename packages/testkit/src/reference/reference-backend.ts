@@ -69,6 +69,10 @@ export class ReferenceBackend implements ComputeBackend {
       executors,
       arenaBytes,
       executionMode: 'leased',
+      executionModes: ['leased'],
+      lanes: 1,
+      hostCoherent: true,
+      faultDomain: 'executor',
       targets: ['js'],
       offers,
     }));

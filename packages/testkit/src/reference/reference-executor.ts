@@ -1,5 +1,5 @@
 import { GpuBridgeError, invariant } from '@gpu-bridge/abstractions';
-import { ExecutorEnd, Op, SiloEnd, Status, createCqe, createSqe } from '@gpu-bridge/protocol';
+import { Mode, ExecutorEnd, Op, SiloEnd, Status, createCqe, createSqe } from '@gpu-bridge/protocol';
 import type { Clock, DeviceDescription, Executor } from '@gpu-bridge/abstractions';
 import type { Sqe, RingMemory } from '@gpu-bridge/protocol';
 import type { KernelRun, ProvidedKernel } from './reference-kernel.js';
@@ -31,7 +31,7 @@ export type EntryFault = 'exit' | 'hang';
 export class ReferenceExecutor implements Executor {
   ring: SiloEnd;
   generation = 0;
-  onExit: ((reason: string) => void) | undefined;
+  onExit: Executor['onExit'];
   /** Kernels handed over since the start and not yet taken by `Op.LOAD_KERNEL`. */
   readonly sideChannel: ProvidedKernel[] = [];
 
@@ -105,6 +105,7 @@ export class ReferenceExecutor implements Executor {
     cqe.userDataHigh = sqe.userDataHigh;
     cqe.generation = this.generation;
     cqe.violations = 0;
+    cqe.mode = Mode.LEASED;
     cqe.status = this.perform(sqe);
     cqe.durationNs = Math.min(MAX_U32, Number(this.device.clock.nowNs() - began));
     this.end.complete(cqe);
@@ -118,8 +119,8 @@ export class ReferenceExecutor implements Executor {
   exit(reason: string): void {
     if (this.state === 'stopped') return;
     this.stop();
-    if (this.parked === undefined) this.onExit?.(reason);
-    else void this.parked.then(() => this.onExit?.(reason));
+    if (this.parked === undefined) this.onExit?.(reason, 'fault');
+    else void this.parked.then(() => this.onExit?.(reason, 'fault'));
   }
 
   /** The next entry taken is named as running, and then the executor dies or hangs. Entries before it are not affected. */

@@ -27,7 +27,6 @@ export const deviceCases: readonly BackendCase[] = [
     async run({ open, description }) {
       const { device } = await open();
       assert.deepEqual(device.description, description);
-      assert.ok(device.memory instanceof SharedArrayBuffer);
       assert.equal(device.arenaOffset % 64, 0);
       assert.ok(device.arenaOffset >= 0 && device.arenaOffset + device.arenaBytes <= device.memory.byteLength);
       assert.ok(device.arenaBytes >= description.arenaBytes, 'the arena is as large as described');

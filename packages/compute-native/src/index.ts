@@ -1,0 +1,1 @@
+export type { NativeAddon, NativeRegion } from './addon/native-addon.js';

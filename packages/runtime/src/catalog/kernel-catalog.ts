@@ -1,11 +1,21 @@
 import { GpuBridgeError } from '@gpu-bridge/abstractions';
-import type { CompiledKernel, KernelCompiler, KernelDefinition, KernelDescriptor } from '@gpu-bridge/abstractions';
+import type {
+  CompiledKernel,
+  KernelCompiler,
+  KernelDefinition,
+  KernelDescriptor,
+  KernelId,
+  LinkedKernels,
+  LinkMember,
+  LinkTarget,
+} from '@gpu-bridge/abstractions';
 
 /** The silo's kernels: from name, id or definition to descriptor and artifacts. */
 export class KernelCatalog {
   private readonly byName = new Map<string, CompiledKernel>();
   private readonly byId = new Map<string, CompiledKernel>();
   private readonly byDefinition = new Map<KernelDefinition, CompiledKernel>();
+  private readonly definitions = new Map<KernelId, KernelDefinition>();
 
   constructor(private readonly compiler: KernelCompiler) {}
 
@@ -21,7 +31,24 @@ export class KernelCatalog {
     this.byName.set(definition.name, compiled);
     this.byId.set(compiled.descriptor.id, compiled);
     this.byDefinition.set(definition, compiled);
+    this.definitions.set(compiled.descriptor.id, definition);
     return compiled;
+  }
+
+  /**
+   * How a device links the kernels that it has loaded into resident loops; undefined where the compiler links none.
+   *
+   * @param loaded - the kernels, by their numbers on that device.
+   */
+  linker(
+    loaded: Iterable<{ readonly kernelNumber: number; readonly descriptor: KernelDescriptor }>,
+  ): ((target: LinkTarget) => LinkedKernels) | undefined {
+    const { compiler } = this;
+    if (compiler.link === undefined) return undefined;
+    const members: LinkMember[] = [];
+    for (const { kernelNumber, descriptor } of loaded)
+      members.push({ number: kernelNumber, definition: this.definitions.get(descriptor.id)! });
+    return (target) => compiler.link!(members, target);
   }
 
   /** @throws GpuBridgeError `KERNEL_NOT_FOUND`; its details list what is known. */

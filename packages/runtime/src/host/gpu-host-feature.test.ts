@@ -1,5 +1,5 @@
-import { f64, input, output, resolveOptions } from '@gpu-bridge/abstractions';
-import type { KernelDefinition } from '@gpu-bridge/abstractions';
+import { f64, input, output, resolveOptions, u32 } from '@gpu-bridge/abstractions';
+import type { ComputeBackend, KernelCompiler, KernelDefinition, LinkMember } from '@gpu-bridge/abstractions';
 import { BodyCompiler, FakeClock, ReferenceBackend } from '@gpu-bridge/testkit';
 import { describe, expect, it } from 'vitest';
 import { KernelCatalog } from '../catalog/kernel-catalog.js';
@@ -17,10 +17,14 @@ const wide: KernelDefinition = {
   body: (_k, p: { x: number; y: { value: number } }) => void (p.y.value = p.x),
 };
 
-function feature(...backends: ReferenceBackend[]): { readonly feature: GpuHostFeature; readonly logger: LogLines } {
+function feature(...backends: ComputeBackend[]): { readonly feature: GpuHostFeature; readonly logger: LogLines } {
+  return featureWith(new BodyCompiler(), backends);
+}
+
+function featureWith(compiler: KernelCompiler, backends: readonly ComputeBackend[], kernels = [wide]) {
   const logger = new LogLines();
-  const options = resolveOptions({ kernels: [wide] });
-  const catalog = new KernelCatalog(new BodyCompiler());
+  const options = resolveOptions({ kernels });
+  const catalog = new KernelCatalog(compiler);
   return { feature: new GpuHostFeature(backends, catalog, options, new FakeClock(), logger), logger };
 }
 
@@ -40,5 +44,43 @@ describe('GpuHostFeature', () => {
     const { feature: devices } = feature(narrow);
     await expect(devices.start()).rejects.toMatchObject({ code: 'KERNEL_REFUSED', details: { missing: ['f64'] } });
     expect(devices.hosts).toEqual([]);
+  });
+
+  it('seals a device with the kernels that it has loaded, after all of them', async () => {
+    const narrow: KernelDefinition = { ...wide, name: 'narrow', params: { x: input(u32), y: output(u32) } };
+    const sealed: (readonly LinkMember[])[] = [];
+    const inner = new ReferenceBackend({ offers: [] });
+    const backend: ComputeBackend = {
+      name: 'sealing',
+      discover: () => inner.discover(),
+      open: async (id) =>
+        Object.assign(await inner.open(id), {
+          seal: async (link: (target: 'opencl') => unknown) => void link('opencl'),
+        }),
+    };
+    const compiler = Object.assign(new BodyCompiler(), {
+      link: (members: readonly LinkMember[], target: string) => {
+        expect(target).toBe('opencl');
+        sealed.push(members);
+        return [];
+      },
+    });
+    const { feature: devices } = featureWith(compiler, [backend, new ReferenceBackend()], [wide, narrow]);
+    await devices.start();
+    expect(sealed).toEqual([[{ number: 1, definition: narrow }]]); // refused kernels have no number, and one device seals
+    await devices.stop();
+  });
+
+  it('does not seal where the compiler links nothing', async () => {
+    const inner = new ReferenceBackend();
+    const device = await inner.open('reference:0');
+    const backend: ComputeBackend = {
+      name: 'sealing',
+      discover: () => inner.discover(),
+      open: async () => Object.assign(device, { seal: () => Promise.reject(new Error('it was sealed')) }),
+    };
+    const { feature: devices } = feature(backend);
+    await devices.start();
+    await devices.stop();
   });
 });

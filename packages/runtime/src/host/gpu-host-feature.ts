@@ -33,7 +33,7 @@ export class GpuHostFeature implements LifecycleParticipant {
   ) {}
 
   /**
-   * @throws GpuBridgeError `KERNEL_BUILD_FAILED` for a kernel that does not compile, `BACKEND_UNAVAILABLE` when no
+   * @throws GpuBridgeError `KERNEL_BUILD_FAILED` for a kernel that does not compile or link, `BACKEND_UNAVAILABLE` when no
    *   device opens, `KERNEL_REFUSED` when a kernel runs on none of them.
    */
   async start(): Promise<void> {
@@ -51,6 +51,7 @@ export class GpuHostFeature implements LifecycleParticipant {
         );
       }
       for (const kernel of kernels) await this.load(kernel, hosts);
+      for (const host of hosts) await this.seal(host);
     } catch (error) {
       await this.stop();
       throw error;
@@ -75,6 +76,13 @@ export class GpuHostFeature implements LifecycleParticipant {
       hosts.push(new PersistentKernelHost(device, this.options.health.maxDeathsPerMinute, this.clock, this.logger));
       this.logger.debug('device open', { device: id, executors: device.executors.length });
     }
+  }
+
+  /** Lets a device that has resident kernels build them from all that it loaded. */
+  private async seal(host: PersistentKernelHost): Promise<void> {
+    const { device } = host;
+    const link = device.seal === undefined ? undefined : this.catalog.linker(host.loaded());
+    if (link !== undefined) await device.seal?.(link);
   }
 
   /** A kernel may be refused by some devices, as long as one takes it. */

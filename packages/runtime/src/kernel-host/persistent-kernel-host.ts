@@ -63,6 +63,11 @@ export class PersistentKernelHost {
     return this.kernels.get(id);
   }
 
+  /** Every kernel that was loaded, in the order of their numbers. */
+  loaded(): Iterable<LoadedKernel> {
+    return this.kernels.values();
+  }
+
   /**
    * Loads a kernel into every executor. Only before jobs are accepted: it reaps the rings itself.
    *

@@ -1,4 +1,4 @@
-/** `npm run -s bench -- NAME [--json]`: measures, checks while measuring, and prints. */
+/** `npm run -s bench -- NAME [--json] [--device ID]`: measures, checks while measuring, and prints. */
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { containment } from './containment.js';
@@ -6,19 +6,25 @@ import { journalEntries } from './journal-entries.js';
 import { kernels } from './kernels/benchmark.js';
 import { latency } from './latency.js';
 import { formatFigure } from './report.js';
+import { throughput } from './throughput.js';
 
-const BENCHMARKS = [journalEntries, latency, containment, kernels];
+const BENCHMARKS = [journalEntries, latency, throughput, containment, kernels];
 
-const USAGE = `usage: npm run -s bench -- NAME [--json]
+const USAGE = `usage: npm run -s bench -- NAME [--json] [--device ID]
 
 ${BENCHMARKS.map(({ name, describe }) => `  ${name.padEnd(13)} ${describe}`).join('\n')}
 
+  --device ID   only this device, for example cpu:0, in benchmarks that take one after the other
   --json        print one JSON object {name, results: [{id, value, unit, samples, min, max}]} as the last line`;
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
+    options: {
+      json: { type: 'boolean', default: false },
+      device: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
   });
   const benchmark = BENCHMARKS.find(({ name }) => name === positionals[0]);
   if (values.help || benchmark === undefined || positionals.length > 1) {
@@ -29,7 +35,7 @@ async function main(): Promise<number> {
   note(
     `${benchmark.name}: ${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${cpus().length} cores, Node ${process.versions.node}`,
   );
-  const results = await benchmark.run(note);
+  const results = await benchmark.run(note, values.device);
   if (values.json) process.stdout.write(`${JSON.stringify({ name: benchmark.name, results })}\n`);
   else for (const figure of results) process.stdout.write(`${formatFigure(figure)}\n`);
   return 0;

@@ -8,11 +8,14 @@ export interface Figure {
   readonly max: number;
 }
 
-/** A named program that measures and checks; `note` lines go to people, never to the JSON. */
+/**
+ * A named program that measures and checks; `note` lines go to people, never to the JSON. `device` narrows those that
+ * measure one device after the other.
+ */
 export interface Benchmark {
   readonly name: string;
   readonly describe: string;
-  run(note: (line: string) => void): Promise<readonly Figure[]>;
+  run(note: (line: string) => void, device?: string): Promise<readonly Figure[]>;
 }
 
 /** Nearest-rank percentile, 0 … 100, of unsorted values. */

@@ -99,13 +99,16 @@ export type LinkTarget = 'opencl' | 'cuda';
 /**
  * Resident loops over rings with a switch over kernels, one per footprint: kernels that need the same of a device are linked
  * together. The text's function is
- * `entry(uchar* memory, ulong memoryBytes, uchar* rings, uint ringBytes, uint maxEmptyPolls, uint maxEntries)`, launched with
- * one group per ring, ring r at `rings + r * ringBytes`; lane l of a group of n uses scratch region `sqe.group * n + l`.
+ * `entry(uchar* memory, ulong memoryBytes, ulong arenaOffset, uchar* rings, uint ringBytes, uint firstRing, uint maxEmptyPolls, uint maxEntries)`,
+ * launched with one group per ring: group g serves ring r = firstRing + g at `rings + r * ringBytes`; lane l of a group of n uses
+ * scratch region `r * n + l`. The arena is `[arenaOffset, memoryBytes)`, counted from `memory`.
  *
  * It goes on behind the entry that the ring's `running` names, and returns, a lease ended, when the stop word is set and the
- * queue empty, after `maxEmptyPolls` empty polls in a row, after `maxEntries` entries, or before an entry it does not run: another
- * operation, a kernel it was not linked from, a `mode` of LAUNCHED. It leaves `parked` 1 only after empty polls; else the
- * host goes on at once. Nobody can be woken from a device: a parked reaper finds its bell rung, and somebody has to look.
+ * queue empty, after `maxEmptyPolls` empty polls in a row, after `maxEntries` entries (2^32 - 1: no limit, and `mode` of
+ * completions says RESIDENT instead of LEASED), or before an entry it does not run: another operation, a kernel it was not
+ * linked from, a `mode` of LAUNCHED. It leaves `parked` 1 only after empty polls; else the host goes on at once. Entries
+ * that are for it are checked as by the host: see native/README.md "Serving a ring". Nobody can be woken from a device: a parked reaper
+ * finds its bell rung, and somebody has to look.
  */
 export interface LinkedKernel {
   readonly source: string;

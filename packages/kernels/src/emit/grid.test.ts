@@ -69,6 +69,22 @@ describe.each(['wasm', 'js'] as const)('a grid kernel as %s', (target) => {
     expect([violations, canariesIntact]).toEqual([6, true]);
   });
 
+  it('counts reads whose value nobody needs, but evaluates no condition that decides nothing', () => {
+    const text = `(k, { a, c }) => {
+      const i = k.global.x;
+      let unused = a[i];
+      if (a[i] > 3) { unused = 1; let y = a[i]; }
+      if (a[i] > 3) {}
+      c[i] = (a[i] & 0) * k.select(true, 1, a[i]);
+    }`;
+    const options = { params: { a: input(u32), c: output(u32) } };
+    const outcome = runKernel(compiler.compile(gridFromText(options, text)), target, {
+      size: 3,
+      values: { a: [7], c: 3 },
+    });
+    expect(outcome).toEqual({ outputs: { c: [0, 0, 0] }, violations: 2 * 4, canariesIntact: true });
+  });
+
   it('counts triangles of a complete graph of four vertices', () => {
     const values = { row: [0, 3, 5, 6, 6], col: [1, 2, 3, 2, 3, 3], count: 1 };
     expect(runKernel(compiler.compile(triangles), target, { size: 4, values })).toMatchObject({

@@ -12,7 +12,7 @@ import type {
 import { isSameTree } from '../ir/same-tree.js';
 import { blocksOf, isImpure, rewriteBlock } from '../ir/walk.js';
 import type { Rewrite } from '../ir/walk.js';
-import { foldConstants } from './fold.js';
+import { foldConstants, isFree } from './fold.js';
 import { joinChoices } from './join-branches.js';
 import type { Choice } from './join-branches.js';
 import { inlineSingleUses, propagateCopies, renumberLocals } from './single-use.js';
@@ -133,7 +133,7 @@ function canonicalBits(expr: Binary): Expr {
         : expr;
     case 'and':
       if (isFull) return left;
-      return isZero && !isImpure(left) ? right : expr;
+      return isZero && isFree(left) ? right : expr;
     case 'eq':
     case 'ne': {
       // (~x & mask) === 0 is (x & mask) === mask.

@@ -133,12 +133,37 @@ const early = gridKernel(
   },
 );
 
+/** Ids do different things where branches of the group end, and before it leaves a loop. */
+const parted = gridKernel(
+  'test/parted',
+  { params: { n: uniform(u32), a: input(u32), runs: atomic(u32) }, workgroup: 8, grid: 'full-groups' },
+  (k, { n, a, runs }) => {
+    if (n > 0) {
+      k.barrier();
+      if (k.inRange) k.atomicAdd(runs, 0, 1);
+    }
+    k.barrier();
+    for (let round = k.u32(0); round < 4; round++) {
+      k.barrier();
+      if (k.inRange) k.atomicAdd(runs, 1, 1);
+      else k.atomicAdd(runs, 2, a[k.global.x]! + 1);
+      if (n > 0) break;
+      k.atomicAdd(runs, 3, 1);
+    }
+    if (n > 1) {
+      k.barrier();
+      if (!k.inRange) k.atomicAdd(runs, 3, 1);
+    }
+  },
+);
+
 export const WORKGROUP_CASES: readonly KernelCase[] = [
   reductionCase(150),
   transposedCase(11, 6),
   countedCase(40),
   placedCase([6, 4, 3]),
   earlyCase(20, 10),
+  partedCase(19),
 ];
 
 function reductionCase(size: number): KernelCase {
@@ -203,5 +228,15 @@ function earlyCase(size: number, limit: number): KernelCase {
     violations: range(size)
       .filter((i) => !leaves(i))
       .reduce((sum, i) => sum + (i >= 4 ? 1 : 0) + (i % 8 >= 4 ? 1 : 0), 0),
+  };
+}
+
+function partedCase(size: number): KernelCase {
+  const beyond = Math.ceil(size / 8) * 8 - size;
+  return {
+    definition: parted,
+    args: { size, values: { n: 2, a: numbers(size), runs: 4 } },
+    outputs: { runs: [size, size, beyond, beyond] },
+    violations: beyond,
   };
 }

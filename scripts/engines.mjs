@@ -5,6 +5,7 @@ import { run } from './pnpm.mjs';
 const engines = [
   { name: 'g++', probe: ['g++', '--version'], debianPackages: ['g++'] },
   { name: 'cmake', probe: ['cmake', '--version'], debianPackages: ['cmake'] },
+  { name: 'GoogleTest', probe: ['ls', '/usr/include/gtest/gtest.h'], debianPackages: ['libgtest-dev'] },
   {
     name: 'PoCL (OpenCL on the processor)',
     probe: ['sh', '-c', 'clinfo --list | grep "Portable Computing Language" && ls /usr/include/CL/cl.h'],

@@ -40,7 +40,7 @@ export class Batch {
 
   constructor(
     readonly jobs: readonly Job[],
-    private readonly executors: number,
+    private readonly scratchRegions: number,
     private readonly isResident: (column: SourceColumn) => boolean,
   ) {
     const [first] = jobs;
@@ -81,7 +81,7 @@ export class Batch {
       bytes = roundUp(bytes, slot.extent.by === 'scratch' ? SCRATCH_ALIGN_BYTES : COLUMN_ALIGN);
       this.offsets[slot.index] = bytes;
       const size = count * slot.elementBytes;
-      bytes += slot.extent.by === 'scratch' ? this.executors * roundUp(size, SCRATCH_ALIGN_BYTES) : size;
+      bytes += slot.extent.by === 'scratch' ? this.scratchRegions * roundUp(size, SCRATCH_ALIGN_BYTES) : size;
     }
     return bytes;
   }

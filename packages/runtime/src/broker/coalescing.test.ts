@@ -1,8 +1,8 @@
 import { input, output, u32, uniform } from '@gpu-bridge/abstractions';
-import type { GpuExecutionHints } from '@gpu-bridge/abstractions';
+import type { ExecutionMode, GpuExecutionHints } from '@gpu-bridge/abstractions';
 import { describe, expect, it } from 'vitest';
 import type { LoadedKernel } from '../catalog/loaded-kernel.js';
-import { kernelOf, mapJob } from '../testing/fixture.js';
+import { TestOwner, kernelOf, mapJob, testDevice } from '../testing/fixture.js';
 import type { Job } from '../jobs/job.js';
 import { formJobs } from './coalescing.js';
 import { Lane } from './fair-queue.js';
@@ -37,6 +37,15 @@ describe('which jobs share a slot', () => {
     expect(taken([jobOf(kernel), jobOf(other), jobOf(kernel)])).toBe(1);
     expect(taken([jobOf(kernel), jobOf(kernel, 1, 7), jobOf(kernel)])).toBe(1);
     expect(taken([jobOf(kernel), jobOf(kernel, 1, 0, { maxMicroBatch: 5 })])).toBe(1);
+  });
+
+  it('never joins a job that asks for a mode with one that asks for another', () => {
+    const device = { ...testDevice, executionModes: ['leased', 'launched'] } as const;
+    const asking = (executionMode: ExecutionMode): Job =>
+      mapJob(kernel, { by: 0, x: new Uint32Array(1) }, { executionMode }, new TestOwner(device));
+    expect(taken([asking('launched'), asking('launched'), asking('leased')])).toBe(2);
+    expect(taken([jobOf(kernel), asking('launched')])).toBe(1);
+    expect(taken([jobOf(kernel), asking('resident')])).toBe(2); // the device has no such mode
   });
 
   it('never joins kernels that see their index, nor columns used in place', () => {

@@ -18,7 +18,7 @@ export function formJobs(lane: Lane, isResident: (column: SourceColumn) => boole
     items += next.inputs.itemCount;
     if (items > limit || next.kernel !== first.kernel || !mayShare(next, isResident) || !sameUniforms(first, next))
       break;
-    if (next.hints.maxMicroBatch !== first.hints.maxMicroBatch) break;
+    if (next.hints.maxMicroBatch !== first.hints.maxMicroBatch || next.mode !== first.mode) break;
     lane.shift();
     jobs.push(next);
   }

@@ -1,5 +1,11 @@
 import { input, output, resolveOptions, u32 } from '@gpu-bridge/abstractions';
-import type { BrokerOptions, GpuExecutionHints, KernelDefinition, KernelHandle } from '@gpu-bridge/abstractions';
+import type {
+  BrokerOptions,
+  ExecutionMode,
+  GpuExecutionHints,
+  KernelDefinition,
+  KernelHandle,
+} from '@gpu-bridge/abstractions';
 import { createCqe } from '@gpu-bridge/protocol';
 import type { ExecutorEnd } from '@gpu-bridge/protocol';
 import { BodyCompiler, FakeClock, ReferenceBackend } from '@gpu-bridge/testkit';
@@ -26,12 +32,14 @@ interface Setting {
   readonly broker?: BrokerOptions;
   readonly executors?: number;
   readonly arenaBytes?: number;
+  readonly executionModes?: readonly [ExecutionMode, ...ExecutionMode[]];
 }
 
 /** A bridge whose device runs an entry only when the test steps it, on a clock that only tests and polls move. */
-async function start({ broker = {}, executors = 1, arenaBytes = 2 ** 20 }: Setting = {}) {
+async function start({ broker = {}, executors = 1, arenaBytes = 2 ** 20, executionModes }: Setting = {}) {
   const clock = new FakeClock(1_000_000n, 2_000n);
-  const backend = new ReferenceBackend({ manual: true, executors, arenaBytes, clock });
+  const modes = executionModes === undefined ? {} : { executionModes };
+  const backend = new ReferenceBackend({ manual: true, executors, arenaBytes, clock, ...modes });
   const options = resolveOptions({ kernels: [increment], cpu: false, broker });
   const logger = new LogLines();
   const catalog = new KernelCatalog(new BodyCompiler());
@@ -87,6 +95,22 @@ describe('DeviceBroker', () => {
     expect(await end(other)).toBe('completed');
     other.dispose();
     expect(inside.staging.arena.usedBytes).toBe(0);
+  });
+
+  it('asks for the hinted mode where the device has it, and says which one ran', async () => {
+    const { submit, end } = await start({ executionModes: ['resident', 'launched'] });
+    const ran = async (hints: GpuExecutionHints): Promise<unknown> => {
+      const handle = await submit(4, hints);
+      await end(handle);
+      return (await handle.result).executionMode;
+    };
+    expect(await ran({})).toBe('resident');
+    expect(await ran({ executionMode: 'auto' })).toBe('resident');
+    expect(await ran({ executionMode: 'launched' })).toBe('launched');
+    expect(await ran({ executionMode: 'graph' })).toBe('resident');
+    const cancelled = await submit(4, { executionMode: 'launched' });
+    cancelled.cancel();
+    expect((await cancelled.result).executionMode).toBe('resident'); // none ran: the device's own
   });
 
   it('runs a suspect although work never stops coming', async () => {
@@ -194,7 +218,7 @@ describe('DeviceBroker', () => {
     device.executors[0]!.exit('boom');
     await clock.runFor(70_000_000_000n);
     for (const handle of handles) expect((await handle.result).error).toMatchObject({ code: 'DEVICE_LOST' });
-    expect([inside.staging.arena.usedBytes, inside.queuedJobs, info().health]).toEqual([0, 0, 'lost']);
+    expect([inside.staging.arena.usedBytes, inside.queuedJobs, info().health]).toEqual([0, 0, 'quarantined']);
     await expect(submit(1)).rejects.toMatchObject({ code: 'DEVICE_LOST' });
   });
 });

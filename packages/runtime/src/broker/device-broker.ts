@@ -76,7 +76,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
       (job, error) => this.endJob(job, 'failed', error),
       (job, reason) => this.errors.poisoned(job, reason),
     );
-    this.staging = new Staging(device, host.executors.length);
+    this.staging = new Staging(device);
     this.queue = new FairQueue(options.tenantWeights);
     const { length: executors } = host.executors;
     this.admission = new Admission(this.queue, this.staging, options, this.errors, this.metrics, executors);
@@ -270,6 +270,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     entry.firstItem = firstItem;
     entry.itemCount = itemCount;
     entry.group = executor.group;
+    entry.mode = batch.jobs[0]!.mode;
     writeDeadline(entry, batch);
     const nowMs = this.nowMs();
     for (const job of batch.jobs) job.markRunning(nowMs);
@@ -318,7 +319,8 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     return reaped;
   }
 
-  private complete(slots: ExecutorSlots, record: InFlightEntry, { status, violations, durationNs }: Cqe): void {
+  private complete(slots: ExecutorSlots, record: InFlightEntry, completion: Cqe): void {
+    const { status, violations, durationNs, mode } = completion;
     const { batch, firstItem, itemCount } = record;
     const alone = record.isAlone;
     const jobs = batch.isCoalesced ? record.jobs() : batch.jobs;
@@ -329,7 +331,10 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     batch.kernel.observe(itemCount, durationNs);
     this.metrics.violations += violations;
     this.metrics.busyNs += durationNs;
-    for (const job of jobs) job.serviceNs += durationNs;
+    for (const job of jobs) {
+      job.serviceNs += durationNs;
+      job.ranMode = mode;
+    }
     if (status === Status.OK && violations === 0) {
       batch.credit(firstItem, itemCount);
       for (const job of jobs) {

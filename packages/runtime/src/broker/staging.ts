@@ -15,13 +15,13 @@ export class Staging {
   readonly residents: ArenaResidents;
   /** Batches that have a block. */
   private readonly liveBatches = new Set<Batch>();
+  /** One for each work-item that runs at once. */
+  private readonly scratchRegions: number;
   private firstTenant: string | undefined;
   private hasTenants = false;
 
-  constructor(
-    device: ComputeDevice,
-    private readonly executors: number,
-  ) {
+  constructor(device: ComputeDevice) {
+    this.scratchRegions = device.executors.length * device.description.lanes;
     this.arena = new ArenaAllocator(device.arenaOffset, device.arenaBytes);
     this.memory = new DeviceMemory(device.memory);
     this.residents = new ArenaResidents(this.arena, this.memory, device.description.id);
@@ -78,7 +78,7 @@ export class Staging {
   }
 
   private layOut(jobs: readonly Job[]): Batch {
-    return new Batch(jobs, this.executors, (column) => this.residents.holds(column));
+    return new Batch(jobs, this.scratchRegions, (column) => this.residents.holds(column));
   }
 
   /** Whether memory may hold what belongs to another tenant; from the second tenant on, for good. */

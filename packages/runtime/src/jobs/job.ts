@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { Mode } from '@gpu-bridge/protocol';
 import type {
   DeviceDescription,
   GpuBridgeError,
@@ -13,6 +14,7 @@ import type { Batch } from '../broker/batch.js';
 import type { LoadedKernel } from '../catalog/loaded-kernel.js';
 import type { BoundInputs } from '../columns/bound-inputs.js';
 import { newJobId } from './job-id.js';
+import { modeAsked, modeNamed } from './mode.js';
 
 /** What a job needs from its broker. */
 export interface JobOwner {
@@ -44,6 +46,10 @@ export class Job implements KernelHandle {
   startedMs = 0;
   endedMs = 0;
   serviceNs = 0;
+  /** What its entries ask of the device. */
+  readonly mode: Mode;
+  /** Mode in which its latest slot ran; `ANY` while none has. */
+  ranMode: number = Mode.ANY;
 
   /** Where the job's items are, once it is in a batch. */
   batch: Batch | undefined;
@@ -83,6 +89,7 @@ export class Job implements KernelHandle {
     this.deadlineMs = hints.deadlineNs === undefined ? Infinity : Number(hints.deadlineNs) / 1e6;
     this.submittedMs = owner.nowMs();
     this.remainingItems = inputs.itemCount;
+    this.mode = modeAsked(hints, owner.description);
   }
 
   /** Made when first asked for: most small jobs are never asked. */
@@ -168,7 +175,8 @@ export class Job implements KernelHandle {
   }
 
   private describeResult(): GpuResult {
-    const { id: deviceId, type: deviceType, backend, executionMode } = this.owner.description;
+    const { description } = this.owner;
+    const { id: deviceId, type: deviceType, backend } = description;
     const startedMs = this.startedMs === 0 ? this.endedMs : this.startedMs;
     return {
       jobId: this.jobId,
@@ -181,7 +189,7 @@ export class Job implements KernelHandle {
       deviceId,
       deviceType,
       backend,
-      executionMode,
+      executionMode: modeNamed(this.ranMode, description),
       fallback: this.fallback,
       attempts: this.attempts,
       queuedNs: Math.round((startedMs - this.submittedMs) * 1e6),

@@ -55,9 +55,10 @@ export const testDevice: DeviceDescription = {
 
 /** An owner that does only what a job needs to end. */
 export class TestOwner implements JobOwner {
-  readonly description = testDevice;
   readonly released: Job[] = [];
   timeMs = 1;
+
+  constructor(readonly description: DeviceDescription = testDevice) {}
 
   nowMs(): number {
     return this.timeMs;

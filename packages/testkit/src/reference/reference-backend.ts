@@ -1,5 +1,12 @@
 import { GpuBridgeError } from '@gpu-bridge/abstractions';
-import type { Clock, ComputeBackend, DeviceDescription, DeviceType, KernelRequirement } from '@gpu-bridge/abstractions';
+import type {
+  Clock,
+  ComputeBackend,
+  DeviceDescription,
+  DeviceType,
+  ExecutionMode,
+  KernelRequirement,
+} from '@gpu-bridge/abstractions';
 import { ReferenceDevice } from './reference-device.js';
 
 export interface ReferenceBackendOptions {
@@ -17,6 +24,10 @@ export interface ReferenceBackendOptions {
   readonly ringCapacity?: number;
   /** Default: all. */
   readonly offers?: readonly KernelRequirement[];
+  /** Work-items that it says to run at once; default 1. */
+  readonly lanes?: number;
+  /** Modes that it says to have, the first of them its own; it runs all of them alike. Default: leased. */
+  readonly executionModes?: readonly [ExecutionMode, ...ExecutionMode[]];
   /** True: nothing runs until a test calls `step`. Default false. */
   readonly manual?: boolean;
   /** What `durationNs` of completions is measured on; default the process's. */
@@ -60,7 +71,7 @@ export class ReferenceBackend implements ComputeBackend {
 
   private descriptions(): DeviceDescription[] {
     const { type = 'cpu', devices = 1, executors = 2, arenaBytes = 4 * 2 ** 20 } = this.options;
-    const { offers = ['f64', 'i64', 'i64-atomics'] } = this.options;
+    const { offers = ['f64', 'i64', 'i64-atomics'], executionModes = ['leased'], lanes = 1 } = this.options;
     return Array.from({ length: devices }, (_, index) => ({
       id: `${this.name}:${index}`,
       name: `JavaScript reference ${index}`,
@@ -68,9 +79,9 @@ export class ReferenceBackend implements ComputeBackend {
       backend: this.name,
       executors,
       arenaBytes,
-      executionMode: 'leased',
-      executionModes: ['leased'],
-      lanes: 1,
+      executionMode: executionModes[0],
+      executionModes,
+      lanes,
       hostCoherent: true,
       faultDomain: 'executor',
       targets: ['js'],

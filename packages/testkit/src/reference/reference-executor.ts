@@ -1,6 +1,6 @@
 import { GpuBridgeError, invariant } from '@gpu-bridge/abstractions';
 import { Mode, ExecutorEnd, Op, SiloEnd, Status, createCqe, createSqe } from '@gpu-bridge/protocol';
-import type { Clock, DeviceDescription, Executor } from '@gpu-bridge/abstractions';
+import type { Clock, DeviceDescription, ExecutionMode, Executor } from '@gpu-bridge/abstractions';
 import type { Sqe, RingMemory } from '@gpu-bridge/protocol';
 import type { KernelRun, ProvidedKernel } from './reference-kernel.js';
 
@@ -10,7 +10,7 @@ const FOREVER_MS = 2 ** 31 - 1;
 
 /** What an executor needs of its device. */
 export interface ExecutorHost {
-  readonly description: Pick<DeviceDescription, 'id'>;
+  readonly description: Pick<DeviceDescription, 'id' | 'executionMode' | 'executionModes'>;
   readonly memory: SharedArrayBuffer;
   readonly manual: boolean;
   readonly clock: Pick<Clock, 'nowNs'>;
@@ -105,7 +105,7 @@ export class ReferenceExecutor implements Executor {
     cqe.userDataHigh = sqe.userDataHigh;
     cqe.generation = this.generation;
     cqe.violations = 0;
-    cqe.mode = Mode.LEASED;
+    cqe.mode = this.modeOf(sqe.mode);
     cqe.status = this.perform(sqe);
     cqe.durationNs = Math.min(MAX_U32, Number(this.device.clock.nowNs() - began));
     this.end.complete(cqe);
@@ -131,6 +131,13 @@ export class ReferenceExecutor implements Executor {
   /** A kernel that reached the device after this incarnation began. */
   send(kernel: ProvidedKernel): void {
     if (this.isAlive) this.sideChannel.push(kernel);
+  }
+
+  /** The mode that was asked for if the device lists it, else its own. */
+  private modeOf(asked: number): number {
+    const { executionMode, executionModes } = this.device.description;
+    const mode = executionModes.find((name) => modeNumber(name) === asked);
+    return modeNumber(mode ?? executionMode);
   }
 
   private perform(sqe: Readonly<Sqe>): Status {
@@ -199,4 +206,8 @@ export class ReferenceExecutor implements Executor {
       this.scheduleStep();
     });
   }
+}
+
+function modeNumber(name: ExecutionMode): number {
+  return Mode[name.toUpperCase() as Uppercase<ExecutionMode>];
 }

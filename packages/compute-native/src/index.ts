@@ -1,1 +1,1 @@
-export type { NativeAddon, NativeRegion } from './addon/native-addon.js';
+export { createNativeBackends } from './native-backend.js';

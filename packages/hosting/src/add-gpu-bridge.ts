@@ -1,5 +1,5 @@
 import { GpuBridgeError, Tokens, resolveOptions } from '@gpu-bridge/abstractions';
-import type { GpuBridgeOptions, LifecycleParticipant } from '@gpu-bridge/abstractions';
+import type { GpuBridgeOptions, LifecycleParticipant, Logger, ResolvedNativeOptions } from '@gpu-bridge/abstractions';
 import { cpuBackendModule } from '@gpu-bridge/compute-cpu';
 import { grainsModule } from '@gpu-bridge/grains';
 import { createKernelCompiler } from '@gpu-bridge/kernels';
@@ -9,6 +9,7 @@ import { resolveSiloOptions, siloModule } from '@gpu-bridge/silo';
 import type { SiloOptions } from '@gpu-bridge/silo';
 import type { Container } from 'inversify';
 import { GpuBridgeHost } from './gpu-bridge-host.js';
+import { LazyNativeBackend, nativeBackendNames } from './native-backends.js';
 
 /** Everything a host application may set; see the parts for defaults and ranges. */
 export interface GpuBridgeHostOptions extends GpuBridgeOptions {
@@ -23,7 +24,8 @@ export interface GpuBridgeHostOptions extends GpuBridgeOptions {
 
 /**
  * Adds GpuBridge to a host application's container and returns the host to start and stop it with. Everything is
- * embedded: one CPU device, one in-process silo, nothing to install or connect to.
+ * embedded: one CPU device, one in-process silo, nothing to install or connect to. Devices of the option `native` come with
+ * the package `@gpu-bridge/compute-native`.
  *
  * ```ts
  * const container = new Container();
@@ -53,7 +55,17 @@ export function addGpuBridge(container: Container, options: GpuBridgeHostOptions
   container.bind(Tokens.KernelCompiler).toConstantValue(compiler);
   container.load(runtimeModule, siloModule(silo), grainsModule);
   if (resolved.cpu !== false) container.load(cpuBackendModule);
+  if (resolved.native !== false) bindNative(container, resolved.native);
   return new GpuBridgeHost(() => container.getAllAsync<LifecycleParticipant>(Tokens.LifecycleParticipant));
+}
+
+function bindNative(container: Container, native: ResolvedNativeOptions): void {
+  for (const name of nativeBackendNames(native)) {
+    container
+      .bind(Tokens.ComputeBackend)
+      .toResolvedValue((logger: Logger) => new LazyNativeBackend(name, native, logger), [Tokens.Logger])
+      .inSingletonScope();
+  }
 }
 
 function checkedCache(folder: unknown): CompilerOptions {

@@ -1,5 +1,5 @@
 import { GpuBridgeError, input, output, u32 } from '@gpu-bridge/abstractions';
-import type { KernelDefinition } from '@gpu-bridge/abstractions';
+import type { CompileOptions, KernelDefinition } from '@gpu-bridge/abstractions';
 import { BodyCompiler } from '@gpu-bridge/testkit';
 import { describe, expect, it } from 'vitest';
 import { KernelCatalog } from './kernel-catalog.js';
@@ -51,5 +51,19 @@ describe('KernelCatalog', () => {
     expect(() => catalog.register(definition('first'))).toThrow(/KERNEL_BUILD_FAILED/);
     expect(catalog.descriptors()).toEqual([]);
     expect(() => catalog.register(definition('first'))).toThrow(/KERNEL_BUILD_FAILED/);
+  });
+
+  it('asks for the targets that devices load, and for nothing where those are the usual ones', () => {
+    const asked: (CompileOptions | undefined)[] = [];
+    const compiler = new BodyCompiler();
+    const catalog = new KernelCatalog({
+      compile: (kernel, options) => {
+        asked.push(options);
+        return compiler.compile(kernel);
+      },
+    });
+    catalog.register(definition('first'), ['wasm', 'wasm']);
+    catalog.register(definition('second'), ['wasm', 'cpp', 'opencl', 'cpp']);
+    expect(asked).toEqual([undefined, { targets: ['wasm', 'cpp', 'opencl'] }]);
   });
 });

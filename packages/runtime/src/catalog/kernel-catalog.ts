@@ -1,10 +1,12 @@
 import { GpuBridgeError } from '@gpu-bridge/abstractions';
 import type {
+  CompileOptions,
   CompiledKernel,
   KernelCompiler,
   KernelDefinition,
   KernelDescriptor,
   KernelId,
+  KernelTarget,
   LinkedKernels,
   LinkMember,
   LinkTarget,
@@ -22,12 +24,13 @@ export class KernelCatalog {
   /**
    * Compiles a kernel and makes it known.
    *
+   * @param targets - what devices there are can load; the compiler's own choice where that has them all.
    * @throws GpuBridgeError `KERNEL_BUILD_FAILED`, `INVALID_ARGUMENT` for a name that is taken.
    */
-  register(definition: KernelDefinition): CompiledKernel {
+  register(definition: KernelDefinition, targets: readonly KernelTarget[] = []): CompiledKernel {
     if (this.byName.has(definition.name))
       throw GpuBridgeError.invalidArgument('kernel', definition.name, 'a name no other kernel has');
-    const compiled = this.compiler.compile(definition);
+    const compiled = this.compiler.compile(definition, compileOptions(targets));
     this.byName.set(definition.name, compiled);
     this.byId.set(compiled.descriptor.id, compiled);
     this.byDefinition.set(definition, compiled);
@@ -75,4 +78,12 @@ export class KernelCatalog {
   descriptors(): readonly KernelDescriptor[] {
     return [...this.byName.values()].map(({ descriptor }) => descriptor);
   }
+}
+
+const DEFAULT_TARGETS: readonly KernelTarget[] = ['wasm', 'js'];
+
+/** Beyond the defaults of a compiler only what somebody loads; what a build has attached answers for the defaults. */
+function compileOptions(targets: readonly KernelTarget[]): CompileOptions | undefined {
+  const wanted = [...new Set(targets)];
+  return wanted.every((target) => DEFAULT_TARGETS.includes(target)) ? undefined : { targets: wanted };
 }

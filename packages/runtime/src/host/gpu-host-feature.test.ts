@@ -1,4 +1,4 @@
-import { f64, input, output, resolveOptions, u32 } from '@gpu-bridge/abstractions';
+import { GpuBridgeError, f64, input, output, resolveOptions, u32 } from '@gpu-bridge/abstractions';
 import type { ComputeBackend, KernelCompiler, KernelDefinition, LinkMember } from '@gpu-bridge/abstractions';
 import { BodyCompiler, FakeClock, ReferenceBackend } from '@gpu-bridge/testkit';
 import { describe, expect, it } from 'vitest';
@@ -82,5 +82,26 @@ describe('GpuHostFeature', () => {
     const { feature: devices } = feature(backend);
     await devices.start();
     await devices.stop();
+  });
+
+  it('goes on without a device that cannot be opened, and says why', async () => {
+    const reason = 'the driver crashed';
+    const broken: ComputeBackend = {
+      name: 'broken',
+      discover: () => new ReferenceBackend({ name: 'broken' }).discover(),
+      open: () => Promise.reject(new GpuBridgeError('BACKEND_UNAVAILABLE', { backend: 'broken', reason }, reason)),
+    };
+    const { feature: devices, logger } = feature(broken, new ReferenceBackend());
+    await devices.start();
+    expect(devices.hosts.length).toBe(1);
+    expect(devices.unavailable).toEqual([{ backend: 'broken', reason: 'broken:0: the driver crashed' }]);
+    expect(logger.lines).toContain('warn: no broken device');
+    await devices.stop();
+
+    const { feature: without } = feature(broken);
+    await expect(without.start()).rejects.toMatchObject({
+      code: 'BACKEND_UNAVAILABLE',
+      message: expect.stringContaining(reason) as string,
+    });
   });
 });

@@ -2,6 +2,7 @@ import { LifecycleStage } from '@gpu-bridge/abstractions';
 import type {
   Clock,
   ComputeBackend,
+  ComputeDevice,
   KernelRefusal,
   LifecycleParticipant,
   Logger,
@@ -37,19 +38,13 @@ export class GpuHostFeature implements LifecycleParticipant {
    *   device opens, `KERNEL_REFUSED` when a kernel runs on none of them.
    */
   async start(): Promise<void> {
-    const kernels = this.options.kernels.map((definition) => this.catalog.register(definition));
     const hosts: PersistentKernelHost[] = [];
     this.hosts = hosts;
     try {
       for (const backend of this.backends) await this.openDevices(backend, hosts);
-      if (hosts.length === 0) {
-        const reason = 'no device could be opened; leave cpu at its default to have one';
-        throw new GpuBridgeError(
-          'BACKEND_UNAVAILABLE',
-          { backend: this.backends.map((b) => b.name).join(', ') || 'none', reason },
-          reason,
-        );
-      }
+      if (hosts.length === 0) throw this.withoutDevices();
+      const targets = hosts.flatMap(({ device }) => device.description.targets);
+      const kernels = this.options.kernels.map((definition) => this.catalog.register(definition, targets));
       for (const kernel of kernels) await this.load(kernel, hosts);
       for (const host of hosts) await this.seal(host);
     } catch (error) {
@@ -66,16 +61,36 @@ export class GpuHostFeature implements LifecycleParticipant {
 
   private async openDevices(backend: ComputeBackend, hosts: PersistentKernelHost[]): Promise<void> {
     const descriptions = await backend.discover();
-    if (descriptions.length === 0) {
-      const reason = backend.absence ?? 'no device was found';
-      this.unavailable.push({ backend: backend.name, reason });
-      this.logger.warn(`no ${backend.name} device`, { reason });
-    }
+    if (descriptions.length === 0) this.miss(backend.name, backend.absence ?? 'no device was found');
     for (const { id } of descriptions) {
-      const device = await backend.open(id);
+      const device = await this.openOrMiss(backend, id);
+      if (device === undefined) continue;
       hosts.push(new PersistentKernelHost(device, this.options.health.maxDeathsPerMinute, this.clock, this.logger));
       this.logger.debug('device open', { device: id, executors: device.executors.length });
     }
+  }
+
+  /** A device that is there and cannot be opened is as one that is not there: others do its work. */
+  private async openOrMiss(backend: ComputeBackend, id: string): Promise<ComputeDevice | undefined> {
+    try {
+      return await backend.open(id);
+    } catch (error) {
+      if (!GpuBridgeError.is(error, 'BACKEND_UNAVAILABLE')) throw error;
+      this.miss(backend.name, `${id}: ${error.details.reason}`);
+      return undefined;
+    }
+  }
+
+  private miss(backend: string, reason: string): void {
+    this.unavailable.push({ backend, reason });
+    this.logger.warn(`no ${backend} device`, { reason });
+  }
+
+  private withoutDevices(): GpuBridgeError<'BACKEND_UNAVAILABLE'> {
+    const reasons = this.unavailable.map(({ backend, reason }) => `${backend}: ${reason}`);
+    const reason = ['no device could be opened; leave cpu at its default to have one', ...reasons].join('; ');
+    const backend = this.backends.map(({ name }) => name).join(', ') || 'none';
+    return new GpuBridgeError('BACKEND_UNAVAILABLE', { backend, reason }, reason);
   }
 
   /** Lets a device that has resident kernels build them from all that it loaded. */

@@ -1,0 +1,197 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { GpuBridgeError } from '@gpu-bridge/abstractions';
+import type { Logger } from '@gpu-bridge/abstractions';
+import { goFrame } from './frames.js';
+import type { Frame } from './frames.js';
+import type { HostMessage } from './host-message.js';
+import { HostSession } from './host-session.js';
+
+export interface SupervisorSetting {
+  readonly deviceId: string;
+  readonly hostPath: string;
+  /** Arguments of every host of this device but `--generation` and `--standby`. */
+  readonly args: readonly string[];
+  readonly regionFd: number;
+  readonly standby: boolean;
+  readonly startTimeoutMs: number;
+}
+
+/** Time after a start until another host is warmed up, which takes a core for a while. */
+const CALM_MS = 500;
+/** Longest such time, for hosts that end while they warm up. */
+const MAX_CALM_MS = 60_000;
+
+/**
+ * The host processes of one device, one after the other: each is told everything that was told to those before, its end is
+ * noticed, and where asked for another one stands by, warm.
+ */
+export class HostSupervisor {
+  /** A host that served has ended, and not by `kill` or `close`. */
+  onDeath: ((reason: string) => void) | undefined;
+  starts = 0;
+  lastStartMs: number | undefined;
+
+  private readonly journal: Frame[] = [];
+  /** The host that serves or starts to. */
+  private current: HostSession | undefined;
+  private standby: HostSession | undefined;
+  private standbyTimer: NodeJS.Timeout | undefined;
+  private calmMs = CALM_MS;
+  private isHeld = false;
+  private isClosed = false;
+
+  constructor(
+    private readonly setting: SupervisorSetting,
+    private readonly logger: Logger,
+  ) {}
+
+  get pid(): number | undefined {
+    return this.current?.process.pid;
+  }
+
+  get hasStandby(): boolean {
+    return this.standby?.isWarm === true;
+  }
+
+  /**
+   * Lets the standby begin, or starts a host. Only while there is none.
+   *
+   * @returns what the host said when it opened the device.
+   * @throws GpuBridgeError `DEVICE_LOST` when it ended or did not serve in time; it is gone then.
+   */
+  async start(generation: number): Promise<HostMessage> {
+    const { startTimeoutMs } = this.setting;
+    const sinceMs = performance.now();
+    clearTimeout(this.standbyTimer);
+    const host = this.standby ?? this.spawn(generation, false);
+    this.standby = undefined;
+    this.current = host;
+    this.starts++;
+    host.process.hold(true); // or a process with nothing else to do exits before the host serves
+    host.send(goFrame(generation));
+    const timer = setTimeout(() => host.process.kill(), startTimeoutMs);
+    const ended = await Promise.race([host.serving.then(() => undefined), host.process.exited]);
+    clearTimeout(timer);
+    const tookMs = performance.now() - sinceMs;
+    if (ended !== undefined || host.opened === undefined) {
+      host.process.kill();
+      if (this.current === host) this.current = undefined;
+      const isLate = tookMs >= startTimeoutMs;
+      const late = `it did not serve within startTimeoutMs, ${startTimeoutMs} ms`;
+      throw this.lost(generation, isLate ? late : (ended ?? 'it serves and has opened nothing'));
+    }
+    this.lastStartMs = tookMs;
+    host.process.hold(this.isHeld);
+    void host.process.exited.then((reason) => this.ended(host, reason));
+    this.planStandby();
+    return host.opened;
+  }
+
+  /**
+   * Tells this and all later hosts something that they answer.
+   *
+   * @returns the answer; undefined while there is no host, which then hears it when it starts.
+   * @throws GpuBridgeError `DEVICE_LOST` when the host ended over it; later ones are not told then.
+   */
+  async ask(frame: Frame): Promise<HostMessage | undefined> {
+    const host = this.current;
+    if (host === undefined) {
+      this.journal.push(frame);
+      return undefined;
+    }
+    // A host may build for as long as it may take to start.
+    const timer = setTimeout(() => host.process.kill(), this.setting.startTimeoutMs);
+    const answer = await host.ask(frame);
+    clearTimeout(timer);
+    if ('ended' in answer) throw this.lost(0, `it ended over a ${frame.verb} frame: ${answer.ended}`);
+    if (answer.verb !== 'refused') {
+      this.journal.push(frame);
+      this.standby?.send(frame);
+    }
+    return answer;
+  }
+
+  /** Tells this and all later hosts something that needs no answer. */
+  tell(frame: Frame): void {
+    this.journal.push(frame);
+    this.current?.send(frame);
+    this.standby?.send(frame);
+  }
+
+  /** Ends the host at once; resolves when it can no longer touch memory. `onDeath` is not called. */
+  async kill(): Promise<void> {
+    const host = this.current;
+    if (host === undefined) return;
+    this.current = undefined;
+    host.process.kill();
+    await host.process.exited;
+  }
+
+  hold(keep: boolean): void {
+    this.isHeld = keep;
+    this.current?.process.hold(keep);
+  }
+
+  /** Ends everything. The host was asked to stop; it is killed when it takes longer than `graceMs`. */
+  async close(graceMs: number): Promise<void> {
+    this.isClosed = true;
+    clearTimeout(this.standbyTimer);
+    const { current, standby } = this;
+    this.current = undefined;
+    this.standby = undefined;
+    standby?.process.kill();
+    await Promise.all([current && endWithin(current, graceMs), standby?.process.exited]);
+  }
+
+  private spawn(generation: number, isStandby: boolean): HostSession {
+    const { hostPath, args, regionFd, deviceId } = this.setting;
+    const all = [...args, '--generation', String(generation), '--standby', String(isStandby)];
+    return new HostSession(hostPath, all, regionFd, this.journal, deviceId, this.logger);
+  }
+
+  private ended(host: HostSession, reason: string): void {
+    if (this.current !== host) return; // killed or closed by us
+    this.current = undefined;
+    this.onDeath?.(reason);
+  }
+
+  private planStandby(): void {
+    if (!this.setting.standby || this.isClosed) return;
+    clearTimeout(this.standbyTimer);
+    this.standbyTimer = setTimeout(() => this.startStandby(), this.calmMs);
+    this.standbyTimer.unref();
+  }
+
+  private startStandby(): void {
+    if (this.isClosed || this.standby !== undefined || this.current === undefined) return;
+    const host = this.spawn(1, true);
+    host.process.hold(false);
+    this.standby = host;
+    void host.process.exited.then((reason) => {
+      if (this.standby !== host) return;
+      this.standby = undefined;
+      this.calmMs = Math.min(2 * this.calmMs, MAX_CALM_MS);
+      this.logger.warn('a standby ended', { device: this.setting.deviceId, reason, againInMs: this.calmMs });
+      this.planStandby();
+    });
+  }
+
+  private lost(deviceGeneration: number, reason: string): GpuBridgeError<'DEVICE_LOST'> {
+    const { deviceId } = this.setting;
+    return new GpuBridgeError(
+      'DEVICE_LOST',
+      { deviceId, deviceGeneration },
+      `the host of ${deviceId} was lost: ${reason}`,
+    );
+  }
+}
+
+async function endWithin({ process: host }: HostSession, graceMs: number): Promise<void> {
+  host.hold(true); // the process stays until its hosts are gone
+  host.endInput();
+  const limit = new AbortController();
+  const late = pause(graceMs, true, { signal: limit.signal }).catch(() => false);
+  if (await Promise.race([host.exited.then(() => false), late])) host.kill();
+  await host.exited;
+  limit.abort();
+}

@@ -25,6 +25,7 @@ struct Capabilities {
   bool resident = false;        // Serve() without a limit of entries is safe: no watchdog, proven progress.
   bool leased = false;          // Serve() works.
   bool launched = false;        // Run() works.
+  bool private_blocks = false;  // Run may be given a copy of the argument block behind the region, at an offset from its base.
   bool f64 = false;
   bool i64_atomics = false;
 };
@@ -106,8 +107,9 @@ enum class LeaseEnd : std::uint8_t {
 // Why something did not work, for people: a build log, a driver's error.
 using Failure = std::string;
 
-// One device of one compute API. Load and Seal are called by the control thread, Run and Serve by executor threads: Load may
-// run at the same time as Run and Serve of other kernels. What may not be called while a kernel is resident, a backend does in
+// One device of one compute API. Attach, Load and Seal are called by one thread, Run and Serve by executor threads: Load may
+// run at the same time as Run and Serve of other kernels. In a standby, Attach, Load and Seal happen while another host serves
+// the region: they may not write to it. What may not be called while a kernel is resident, a backend does in
 // Seal (the sealed phase), and between leases.
 class Backend {
  public:
@@ -124,7 +126,10 @@ class Backend {
   // Builds and warms the resident forms, so that Serve can begin at once; replaces those of the last call.
   virtual std::optional<Failure> Seal(std::span<const LinkedText> linked) = 0;
 
-  // Whether Serve runs this kernel.
+  // Whether the last Seal found all that it built in the cache.
+  virtual bool IsSealedFromCache() const { return false; }
+
+  // Whether Serve runs this kernel. Called for every entry.
   virtual bool IsResident(std::uint32_t kernel) const = 0;
 
   // Runs one checked entry and returns when its results are visible to the host. Blocks the calling thread.

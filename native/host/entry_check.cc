@@ -1,0 +1,91 @@
+#include "host/entry_check.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <limits>
+
+namespace gpubridge {
+namespace {
+
+constexpr std::uint64_t kScratchAlignment = 64;
+constexpr std::uint64_t kMostU64 = std::numeric_limits<std::uint64_t>::max();
+
+struct BlockHeader {
+  std::uint32_t item_count;
+  std::uint32_t grid[3];
+};
+
+struct BlockSlot {
+  std::uint32_t space;
+  std::uint32_t element_count;
+  std::uint64_t offset;
+};
+static_assert(sizeof(BlockHeader) == kBlockLineBytes && sizeof(BlockSlot) == kBlockLineBytes);
+
+// Each word is read exactly once, whatever the silo does meanwhile.
+void CopyOnce(std::span<std::uint8_t> to, std::uint8_t* from) {
+  for (std::size_t at = 0; at < to.size(); at += sizeof(std::uint32_t)) {
+    const std::atomic_ref shared(*reinterpret_cast<std::uint32_t*>(from + at));
+    const std::uint32_t word = shared.load(std::memory_order_relaxed);
+    std::memcpy(to.data() + at, &word, sizeof word);
+  }
+}
+
+bool IsInArena(const Region& region, std::uint64_t offset, std::uint64_t bytes) {
+  if (offset < region.arena_offset) return false;
+  const std::uint64_t behind = offset - region.arena_offset;
+  return behind <= region.arena_bytes && bytes <= region.arena_bytes - behind;
+}
+
+std::uint64_t MultiplySaturated(std::uint64_t a, std::uint64_t b) {
+  std::uint64_t product = 0;
+  return __builtin_mul_overflow(a, b, &product) ? kMostU64 : product;
+}
+
+bool IsSlotGood(const BlockSlot& slot, const SlotLayout& layout, const Region& region, std::uint32_t lanes) {
+  if (layout.part == SlotPart::kUniform) return true;
+  if (slot.space != 0) return false;
+  std::uint64_t bytes = std::uint64_t{slot.element_count} * layout.element_bytes;
+  if (bytes == 0) return true;  // Nothing of it is reached, wherever it is.
+  if (slot.offset % layout.element_bytes != 0) return false;
+  if (layout.part == SlotPart::kScratch || layout.part == SlotPart::kWorkspace) {
+    const std::uint64_t stride = (bytes + kScratchAlignment - 1) / kScratchAlignment * kScratchAlignment;
+    bytes = MultiplySaturated(stride, std::uint64_t{region.ring_count} * lanes);
+  }
+  return IsInArena(region, slot.offset, bytes);
+}
+
+// What a range may reach at most: items of a map, ids of a grid, groups of a grid with a workgroup.
+std::uint64_t UnitsOf(const BlockHeader& header, const KernelText& kernel) {
+  if (!kernel.is_grid) return header.item_count;
+  std::uint64_t units = 1;
+  for (int axis = 0; axis < 3; axis++) {
+    const std::uint64_t local = std::max(kernel.workgroup[axis], 1u);
+    units = MultiplySaturated(units, (header.grid[axis] + local - 1) / local);
+  }
+  return units;
+}
+
+}  // namespace
+
+Status CheckRun(const Sqe& entry, const KernelText& kernel, const Region& region, std::uint32_t group, std::uint32_t lanes,
+                std::span<std::uint8_t> block) {
+  if (entry.group != group) return Status::kBadRange;
+  const std::uint64_t params = ParamsOf(entry);
+  const std::uint64_t bytes = BlockBytes(kernel);
+  if (params % kBlockLineBytes != 0 || !IsInArena(region, params, bytes)) return Status::kBadArgumentBlock;
+  CopyOnce(block.first(bytes), region.base + params);
+
+  for (std::size_t i = 0; i < kernel.slots.size(); i++) {
+    BlockSlot slot;
+    std::memcpy(&slot, block.data() + kBlockLineBytes * (1 + i), sizeof slot);
+    if (!IsSlotGood(slot, kernel.slots[i], region, lanes)) return Status::kBadArgumentBlock;
+  }
+  BlockHeader header;
+  std::memcpy(&header, block.data(), sizeof header);
+  const bool is_inside = std::uint64_t{entry.first_item} + entry.item_count <= UnitsOf(header, kernel);
+  return is_inside ? Status::kOk : Status::kBadRange;
+}
+
+}  // namespace gpubridge

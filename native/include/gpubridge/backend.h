@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -82,6 +83,7 @@ struct OpenOptions {
   std::uint32_t device = 0;
   std::string cache_folder;  // Empty: no cache.
   bool force_incoherent = false;
+  std::function<void(const std::string& text)> log;  // For the silo's log; called on any thread. Empty: nobody listens.
 };
 
 // How an entry ended on the device.

@@ -145,7 +145,9 @@ void DeviceHost::Build() {
 
 void DeviceHost::Open() {
   Failure failure;
-  backend_ = factory_.open(command_.open, failure);
+  OpenOptions options = command_.open;
+  options.log = [](const std::string& text) { Log("warn", text); };
+  backend_ = factory_.open(options, failure);
   if (backend_ == nullptr) Die(ExitCode::kUnavailable, failure);
   if (const auto wrong = backend_->Attach(mapped_.region())) Die(ExitCode::kDeviceFault, *wrong);
   opened_.store(backend_.get());

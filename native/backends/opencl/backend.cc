@@ -72,6 +72,11 @@ class OpenClBackend final : public Backend {
     return std::nullopt;
   }
 
+  bool IsSealedFromCache() const override {
+    const std::shared_ptr<const ResidentForm> form = Form();
+    return form != nullptr && form->is_from_cache();
+  }
+
   bool IsResident(std::uint32_t kernel) const override {
     const std::shared_ptr<const ResidentForm> form = Form();
     return form != nullptr && form->Runs(kernel);

@@ -68,6 +68,7 @@ std::optional<Failure> ResidentForm::Add(const LinkedText& linked, cl_mem memory
   const ProgramText text{linked.source, FlagsOf(session_.device, linked.flags), linked.fingerprint, linked.entry};
   loop.program = session_.programs.FromBinary(text);
   if (!loop.program) {
+    is_from_cache_ = false;
     loop.program = session_.programs.FromSource(text, [&](cl_kernel kernel) { return practice->RunEmpty(kernel); }, failure);
   }
   if (!loop.program) return failure;

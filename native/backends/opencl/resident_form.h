@@ -19,6 +19,7 @@ class ResidentForm {
   static std::shared_ptr<const ResidentForm> Build(const Session& session, std::span<const LinkedText> linked, const Region& region,
                                                    cl_mem memory, cl_mem rings, Failure& failure);
 
+  bool is_from_cache() const { return is_from_cache_; }
   bool Runs(std::uint32_t kernel) const { return loop_of_.contains(kernel); }
   LeaseEnd Serve(std::uint32_t group, const LeaseLimits& limits) const;
 
@@ -42,6 +43,7 @@ class ResidentForm {
   const Region region_;
   std::vector<Loop> loops_;
   std::unordered_map<std::uint32_t, std::size_t> loop_of_;
+  bool is_from_cache_ = true;
   std::vector<Queue> queues_;  // By group: a lease blocks its queue.
 };
 

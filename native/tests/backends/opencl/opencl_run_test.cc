@@ -1,5 +1,5 @@
 // Run on a real driver: what it computes, and what it leaves alone.
-#include "opencl_fixture.h"
+#include "backends/opencl/opencl_fixture.h"
 
 namespace gpubridge {
 namespace {

@@ -36,15 +36,25 @@ export class Admission {
     if (bytes > capacityBytes) throw this.errors.arenaExhausted(bytes, capacityBytes);
   }
 
-  private checkLimits(job: Job): void {
+  /** Whether the queues are short enough for one more job of this tenant. */
+  hasRoom({ tenant }: Job): boolean {
     const { queueLimit, tenantQueueLimit } = this.options;
-    const tenantWaits = this.queue.find(job.tenant)?.queued ?? 0;
-    const { queued } = this.queue;
-    if (tenantWaits < tenantQueueLimit && queued < queueLimit) return;
+    return this.queue.queued < queueLimit && this.waitingOf(tenant) < tenantQueueLimit;
+  }
+
+  private checkLimits(job: Job): void {
+    if (this.hasRoom(job)) return;
     this.metrics.refused++;
-    const isTenantFull = tenantWaits >= tenantQueueLimit;
-    const waiting = isTenantFull ? `${tenantWaits} jobs of tenant ${job.tenant} wait` : `${queued} jobs wait`;
+    const tenantWaits = this.waitingOf(job.tenant);
+    const isTenantFull = tenantWaits >= this.options.tenantQueueLimit;
+    const waiting = isTenantFull
+      ? `${tenantWaits} jobs of tenant ${job.tenant} wait`
+      : `${this.queue.queued} jobs wait`;
     throw this.errors.queueFull(job, waiting, this.retryAfterNs(job));
+  }
+
+  private waitingOf(tenant: string): number {
+    return this.queue.find(tenant)?.queued ?? 0;
   }
 
   /** Rough time until a tenth of the queue has gone, if it holds jobs like this one. */

@@ -163,6 +163,13 @@ describe('DeviceBroker', () => {
     expect([inside.queuedJobs, pair.map(({ state }) => state)]).toEqual([0, ['cancelled', 'cancelled']]);
   });
 
+  it('sends jobs of one microtask together, into a ring that is idle and when they would fill the queue', async () => {
+    const { submit, end, info } = await start({ broker: { tenantQueueLimit: 3, slotsInFlight: 8 } });
+    const handles = await Promise.all(Array.from({ length: 8 }, () => submit(1)));
+    for (const handle of handles) expect(await end(handle)).toBe('completed');
+    expect(info().counters).toMatchObject({ refused: 0, coalesced: 8, slots: 3 });
+  });
+
   it('remembers no tenant for a job that was refused or empty', async () => {
     const { submit, tenants, end } = await start({ broker: { queueLimit: 4, tenantQueueLimit: 2 } });
     const handles = await Promise.all(Array.from({ length: 5 }, (_, i) => submit(1, { tenant: `t${i}` })));

@@ -138,6 +138,8 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
    * @throws GpuBridgeError `DRAINING`, `DEVICE_LOST`, `DEADLINE_EXCEEDED`, `QUEUE_FULL`, `ARENA_EXHAUSTED`.
    */
   submit(job: Job): void {
+    // A job waits for the end of the microtask only so that others may join it: that must fill no queue.
+    if (this.pumpScheduled && !this.admission.hasRoom(job)) this.pump();
     this.admission.check(job, this.nowMs());
     this.metrics.submitted++;
     if (job.inputs.itemCount === 0) {
@@ -153,14 +155,13 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
       job.whenEnded(() => this.withDeadline.delete(job));
       this.watchdog.wake();
     }
-    // A job goes out at once while an executor is idle; behind work in flight the whole microtask's jobs go together.
-    if (this.rings.hasIdle()) this.pump();
-    else this.schedulePump();
+    this.schedulePump();
     this.notifyPressure();
   }
 
   // --- dispatch ------------------------------------------------------------------------------------------------------
 
+  /** Everything submitted within a microtask goes out together, in few and full slots. */
   private schedulePump(): void {
     if (this.pumpScheduled) return;
     this.pumpScheduled = true;

@@ -23,10 +23,6 @@ export class RingSet {
     return this.executors.filter((slots) => slots.outstanding.length > 0).length / this.executors.length;
   }
 
-  hasIdle(): boolean {
-    return this.executors.some((slots) => slots.state === 'running' && slots.outstanding.length === 0);
-  }
-
   /** A running executor with fewer than `limit` entries: the emptiest, and of those the first, which is likeliest awake. */
   emptiest(limit: number): ExecutorSlots | undefined {
     let best: ExecutorSlots | undefined;

@@ -17,8 +17,10 @@ namespace {
 
 constexpr int kBeatMs = 20;
 constexpr std::size_t kReadBytes = 256 * 1024;
-// How long executors may take to leave their rings when the process ends; what hangs longer is left to its fate.
+// How long executors may take over the entries that they run when the process ends; what hangs longer is left to its fate. A silo
+// that is there has a limit of its own, and kills.
 constexpr std::chrono::milliseconds kEndWait{1'000};
+constexpr std::chrono::milliseconds kEndWaitWithSilo{30'000};
 constexpr std::chrono::milliseconds kEndLook{1};
 
 std::string JoinNumbers(const std::vector<std::uint32_t>& numbers) {
@@ -132,7 +134,8 @@ void DeviceHost::End() {
         executor->Wake();
         all_done = all_done && executor->IsDone();
       }
-      if (all_done || Clock::now() - begun > kEndWait) EndAsAsked();
+      const bool has_silo = command_.silo_pid != 0 && !IsSiloGone();
+      if (all_done || Clock::now() - begun > (has_silo ? kEndWaitWithSilo : kEndWait)) EndAsAsked();
     }
     std::this_thread::sleep_for(kEndLook);
   }
@@ -202,6 +205,7 @@ void DeviceHost::LoadKernel(const Frame& frame) {
     if (known == nullptr) kernels_.AddRefused(kernel.number);
     return Report("refused", {{"number", number}, {"log", *wrong}});
   }
+  kernel.source = {};  // Nobody reads it again.
   if (known == nullptr) kernels_.AddBuilt(std::move(kernel));
   Report("kernel", {{"number", number}});
 }

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <stdexcept>
 #include <thread>
 
@@ -23,7 +24,7 @@ void Must(bool is_good, const char* what) {
 
 }  // namespace
 
-HostProcess::HostProcess(std::vector<std::string> arguments, int inherited, std::uint64_t address_space) {
+HostProcess::HostProcess(std::vector<std::string> arguments, int inherited) {
   signal(SIGPIPE, SIG_IGN);
   int in[2];
   int out[2];
@@ -37,10 +38,6 @@ HostProcess::HostProcess(std::vector<std::string> arguments, int inherited, std:
     dup2(in[0], STDIN_FILENO);
     dup2(out[1], STDOUT_FILENO);
     if (inherited >= 0) fcntl(inherited, F_SETFD, 0);
-    if (address_space != 0) {
-      const rlimit limit{address_space, address_space};
-      setrlimit(RLIMIT_AS, &limit);
-    }
     execv(GPUBRIDGE_DEVICE_HOST, words.data());
     _exit(127);
   }
@@ -67,8 +64,8 @@ void HostProcess::SendRaw(std::string_view bytes) {
   }
 }
 
-void HostProcess::Send(std::string_view verb, std::string_view payload) {
-  SendRaw(std::string(verb) + " " + std::to_string(payload.size()) + "\n" + std::string(payload));
+std::string HostProcess::FrameOf(std::string_view verb, std::string_view payload) {
+  return std::string(verb) + " " + std::to_string(payload.size()) + "\n" + std::string(payload);
 }
 
 void HostProcess::CloseInput() {
@@ -100,6 +97,14 @@ std::string HostProcess::Await(std::string_view verb) {
   while (const auto line = NextLine())
     if (line->starts_with(std::string(verb) + " ") || *line == verb) return *line;
   return "";
+}
+
+void HostProcess::LimitMemory(std::uint64_t bytes) const {
+  std::uint64_t pages = 0;
+  std::ifstream("/proc/" + std::to_string(pid_) + "/statm") >> pages;
+  const std::uint64_t most = pages * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)) + bytes;
+  const rlimit limit{most, most};
+  Must(pages != 0 && prlimit(pid_, RLIMIT_AS, &limit, nullptr) == 0, "limit");
 }
 
 void HostProcess::Signal(int number) const { kill(pid_, number); }
@@ -148,7 +153,7 @@ void Silo::Start() {
       "--backend",    "cpu",  "--device", "0", "--region-fd", std::to_string(region_fd_),
       "--generation", std::to_string(generation_)};
   arguments.insert(arguments.end(), options_.arguments.begin(), options_.arguments.end());
-  host_ = std::make_unique<HostProcess>(arguments, region_fd_, options_.address_space);
+  host_ = std::make_unique<HostProcess>(arguments, region_fd_);
 }
 
 void Silo::Go() {

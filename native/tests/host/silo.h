@@ -24,14 +24,15 @@ inline constexpr std::chrono::seconds kLimit{120};
 // Lines of a host, as they come.
 class HostProcess {
  public:
-  // Starts device-host; `address_space` limits what it can map, 0: not. `inherited` stays open in it.
-  HostProcess(std::vector<std::string> arguments, int inherited = -1, std::uint64_t address_space = 0);
+  // Starts device-host; `inherited` stays open in it.
+  explicit HostProcess(std::vector<std::string> arguments, int inherited = -1);
   ~HostProcess();
   HostProcess(const HostProcess&) = delete;
   HostProcess& operator=(const HostProcess&) = delete;
 
   pid_t pid() const { return pid_; }
-  void Send(std::string_view verb, std::string_view payload = {});
+  static std::string FrameOf(std::string_view verb, std::string_view payload);
+  void Send(std::string_view verb, std::string_view payload = {}) { SendRaw(FrameOf(verb, payload)); }
   void SendRaw(std::string_view bytes);
   void CloseInput();
 
@@ -40,6 +41,8 @@ class HostProcess {
   const std::vector<std::string>& lines() const { return lines_; }
 
   void Signal(int number) const;
+  // From now on it can map only so much more.
+  void LimitMemory(std::uint64_t bytes) const;
   // As waitpid tells.
   int AwaitEnd();
   // Reads what is left, and returns the exit code, or minus the signal.
@@ -62,7 +65,6 @@ struct SiloOptions {
   std::uint32_t capacity = 8;
   std::uint64_t arena_bytes = 1 << 20;
   std::vector<std::string> arguments = {};  // Beyond those that every host gets.
-  std::uint64_t address_space = 0;
 };
 
 class Silo {

@@ -5,9 +5,6 @@ export { specialize } from './authoring/specialize.js';
 export { attachArtifacts } from './compile/attached.js';
 export { createKernelCompiler } from './compile/create-kernel-compiler.js';
 export type { CompilerOptions } from './compile/create-kernel-compiler.js';
-export { compileMegaKernels } from './compile/mega-kernels.js';
-export type { MegaMember } from './compile/mega-kernels.js';
-export type { MegaKernel } from './emit/c/mega/mega-kernel.js';
 export { loadCompiledKernel } from './compile/load-compiled-kernel.js';
 export { philox4x32, unitF32, unitF64 } from './library/philox.js';
 export {

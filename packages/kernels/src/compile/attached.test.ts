@@ -27,7 +27,7 @@ describe('a definition with artifacts of a build', () => {
     refuses(attachArtifacts(unreadable(), packed), { targets: ['wasm', 'cuda'] });
     refuses(attachArtifacts(unreadable(), packed), { simd: 'never' });
     refuses(attachArtifacts(unreadable(), packed.replace(/"irVersion":\d+/, '"irVersion":1')));
-    refuses(attachArtifacts(unreadable(), packed.replace('"format":1', '"format":2')));
+    refuses(attachArtifacts(unreadable(), packed.replace('"format":2', '"format":3')));
     const wasm = /"content":"[^"]{8}/.exec(packed)![0];
     refuses(attachArtifacts(unreadable(), packed.replace(wasm, `${wasm.slice(0, -1)}?`)));
     refuses(attachArtifacts({ ...unreadable(), constants: { C: constant(u32, 4) } }, packed));

@@ -11,6 +11,7 @@ import { attachedKernel } from './attached.js';
 import { compilerBuild } from './compiler-version.js';
 import { contentHash } from './definition-hash.js';
 import { compileKernel } from './kernel-compiler.js';
+import { linkDefinitions } from './link-definitions.js';
 import { flawOf, packKernel, unpackKernel } from './packed-kernel.js';
 
 export interface CompilerOptions {
@@ -28,7 +29,7 @@ export interface CompilerOptions {
  *
  * @throws GpuBridgeError `INVALID_ARGUMENT` for a cache folder that cannot be made.
  */
-export function createKernelCompiler({ cacheFolder, cacheBytes }: CompilerOptions = {}): KernelCompiler {
+export function createKernelCompiler({ cacheFolder, cacheBytes }: CompilerOptions = {}): Required<KernelCompiler> {
   const cache = cacheFolder === undefined ? undefined : new ArtifactCache(cacheFolder, cacheBytes);
   return {
     compile: (definition, options = {}) => {
@@ -38,6 +39,7 @@ export function createKernelCompiler({ cacheFolder, cacheBytes }: CompilerOption
         (cache ? compileThrough(cache, definition, options) : compileKernel(definition, options))
       );
     },
+    link: linkDefinitions,
   };
 }
 

@@ -55,8 +55,8 @@ describe('loadCompiledKernel', () => {
     };
     write({ irVersion: 1 });
     refuses(/compiled for IR version 1/);
-    write({ format: 2 as 1 });
-    refuses(/format is 2/);
+    write({ format: 3 });
+    refuses(/format is 3/);
     write({ artifacts: [{ ...packed.artifacts[0]!, file: '../../kernel.wasm' }] });
     refuses(/outside its folder/);
     write({});

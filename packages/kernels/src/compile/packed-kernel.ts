@@ -11,9 +11,12 @@ import { IR_VERSION } from '../ir/nodes.js';
 import { COMPILER_VERSION } from './compiler-version.js';
 import { declarationHash } from './definition-hash.js';
 
+const FORMAT = 2;
+
 /** A compiled kernel as JSON: what a bundle, the disk cache and, with its contents in files, a manifest hold. */
 export interface PackedKernel {
-  readonly format: 1;
+  /** Of the object and of how its artifacts are called. */
+  readonly format: number;
   readonly irVersion: number;
   /** Version of `@gpu-bridge/kernels` that compiled it. */
   readonly compiler: string;
@@ -45,7 +48,7 @@ export function packKernel(
   { simd = 'auto' }: CompileOptions = {},
 ): PackedKernel {
   return {
-    format: 1,
+    format: FORMAT,
     irVersion: IR_VERSION,
     compiler: COMPILER_VERSION,
     source: declarationHash(definition),
@@ -67,7 +70,7 @@ function packArtifact(artifact: KernelArtifact): PackedArtifact {
 
 /** What keeps a packed kernel from being used; undefined where nothing does. */
 export function flawOf(packed: PackedKernel): string | undefined {
-  if (packed.format !== 1) return `its format is ${String(packed.format)}, this version reads format 1`;
+  if (packed.format !== FORMAT) return `its format is ${packed.format}, this version reads format ${FORMAT}`;
   if (packed.irVersion !== IR_VERSION)
     return `it was compiled for IR version ${packed.irVersion}, this is ${IR_VERSION}`;
   const changed = packed.artifacts.find((artifact) => sha256(contentOf(artifact)) !== artifact.sha256);

@@ -47,7 +47,7 @@ export function emitCpp({ form, vectors }: CppForm, id: KernelId): KernelArtifac
 }
 
 /** Helpers, the body of one id or one group, and `NAME_run`, which runs a range of them one after the other. */
-export function cppFunctions({ form, vectors }: CppForm, name: string): string[] {
+function cppFunctions({ form, vectors }: CppForm, name: string): string[] {
   const { kernel } = form;
   const effects = new Effects(kernel);
   const helpers = new HelperTexts(CPP, kernel, name, effects);

@@ -131,7 +131,9 @@ function entry(dialect: Dialect, { id, kernel }: DeviceSource): string[] {
   const { workgroup } = kernel;
   const { ids, entryPrefix, sharedPrefix } = deviceOf(dialect);
   const lane =
-    workgroup === null ? [ids.globalId, ids.globalSize, ids.globalId] : [ids.localId, ids.groupId, ids.groupCount];
+    workgroup === null
+      ? [ids.globalId, ids.globalSize, `group * (${ids.globalSize}) + ${ids.globalId}`]
+      : [ids.localId, ids.groupId, ids.groupCount];
   const shared = kernel.shared.map((_, i) => driver.sharedName(i));
   const args = ['memory', 'argumentBlock', 'first', 'count', ...lane, ...shared, '&violations'];
   const params = [
@@ -139,6 +141,7 @@ function entry(dialect: Dialect, { id, kernel }: DeviceSource): string[] {
     `${u64} argumentBlock`,
     `${u32} first`,
     `${u32} count`,
+    `${u32} group`,
     `${global}${u32}* total`,
   ];
   return [

@@ -2,15 +2,17 @@
 //
 //   launch-kernels <program text> <images> <build flags>
 //
-// One launch per line of standard input:
-// `entry imageOffset imageBytes argumentBlock first count globalSize localSize`. Images are changed in place. Answers one
-// line per launch: what the kernel added to `violations`.
+// One launch per line of standard input: `entry imageOffset imageBytes globalSize localSize argument...`, an argument being
+// `@N` (a pointer to byte N of the image), `uN` (uint), `lN` (ulong) or `+` (a counter that begins at 0). Images are changed in
+// place. Answers one line per launch: its counter.
 #include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
 #include <fstream>
+#include <iostream>
 #include <iterator>
 #include <map>
+#include <sstream>
 #include <string>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -64,39 +66,45 @@ int main(int argc, char** argv) {
     return 5;
   }
   std::map<std::string, cl_kernel> kernels;
-  char name[512];
-  unsigned long long offset, bytes;
-  cl_ulong block;
-  cl_uint first, count;
-  std::size_t global, local;
-  while (std::scanf("%511s %llu %llu %lu %u %u %zu %zu", name, &offset, &bytes, &block, &first, &count, &global,
-                    &local) == 8) {
+  std::string line;
+  while (std::getline(std::cin, line)) {
+    std::istringstream words(line);
+    std::string name;
+    std::size_t offset, bytes, global, local;
+    if (!(words >> name >> offset >> bytes >> global >> local)) return 2;
     cl_kernel& kernel = kernels[name];
     if (kernel == nullptr) {
-      kernel = clCreateKernel(program, name, &code);
-      Check(code, name);
+      kernel = clCreateKernel(program, name.c_str(), &code);
+      Check(code, name.c_str());
     }
     void* image = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, images, static_cast<off_t>(offset));
     if (image == MAP_FAILED) {
       std::perror("mmap");
       return 2;
     }
-    cl_mem memory = clCreateBuffer(context, CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR, bytes, image, &code);
-    Check(code, "clCreateBuffer");
+    // Memory of its own, so that nothing beside an image is found when a kernel leaves it.
+    auto* memory = static_cast<unsigned char*>(clSVMAlloc(context, CL_MEM_READ_WRITE, bytes, 0));
+    auto* counter = static_cast<cl_uint*>(clSVMAlloc(context, CL_MEM_READ_WRITE, sizeof(cl_uint), 0));
     cl_uint violations = 0;
-    cl_mem counter = clCreateBuffer(context, CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR, 4, &violations, &code);
-    Check(code, "clCreateBuffer");
-    Check(clSetKernelArg(kernel, 0, sizeof memory, &memory), "clSetKernelArg");
-    Check(clSetKernelArg(kernel, 1, sizeof block, &block), "clSetKernelArg");
-    Check(clSetKernelArg(kernel, 2, sizeof first, &first), "clSetKernelArg");
-    Check(clSetKernelArg(kernel, 3, sizeof count, &count), "clSetKernelArg");
-    Check(clSetKernelArg(kernel, 4, sizeof counter, &counter), "clSetKernelArg");
-    Check(clEnqueueNDRangeKernel(queue, kernel, 1, nullptr, &global, &local, 0, nullptr, nullptr), name);
-    Check(clEnqueueReadBuffer(queue, memory, CL_TRUE, 0, bytes, image, 0, nullptr, nullptr), name);
-    Check(clEnqueueReadBuffer(queue, counter, CL_TRUE, 0, 4, &violations, 0, nullptr, nullptr), name);
+    Check(clEnqueueSVMMemcpy(queue, CL_TRUE, memory, image, bytes, 0, nullptr, nullptr), "clEnqueueSVMMemcpy");
+    Check(clEnqueueSVMMemcpy(queue, CL_TRUE, counter, &violations, 4, 0, nullptr, nullptr), "clEnqueueSVMMemcpy");
+    std::string argument;
+    for (cl_uint i = 0; words >> argument; i++) {
+      const unsigned long long number = argument.size() > 1 ? std::stoull(argument.substr(1)) : 0;
+      const cl_uint narrow = static_cast<cl_uint>(number);
+      const cl_ulong wide = number;
+      if (argument[0] == '@') code = clSetKernelArgSVMPointer(kernel, i, memory + number);
+      else if (argument[0] == '+') code = clSetKernelArgSVMPointer(kernel, i, counter);
+      else if (argument[0] == 'u') code = clSetKernelArg(kernel, i, sizeof narrow, &narrow);
+      else code = clSetKernelArg(kernel, i, sizeof wide, &wide);
+      Check(code, argument.c_str());
+    }
+    Check(clEnqueueNDRangeKernel(queue, kernel, 1, nullptr, &global, &local, 0, nullptr, nullptr), name.c_str());
+    Check(clEnqueueSVMMemcpy(queue, CL_TRUE, image, memory, bytes, 0, nullptr, nullptr), name.c_str());
+    Check(clEnqueueSVMMemcpy(queue, CL_TRUE, &violations, counter, 4, 0, nullptr, nullptr), name.c_str());
     std::printf("%u\n", violations);
-    clReleaseMemObject(memory);
-    clReleaseMemObject(counter);
+    clSVMFree(context, memory);
+    clSVMFree(context, counter);
     munmap(image, bytes);
   }
   return 0;

@@ -1,22 +1,22 @@
 import { describe, expect, it } from 'vitest';
-import { hasOpenCl, launchKernels } from './opencl-launches.js';
+import { entryArguments, hasOpenCl, launchKernels } from './opencl-launches.js';
 
 const source = `
-__kernel void bump(__global uchar* memory, ulong block, uint first, uint count, __global uint* violations) {
-  for (uint i = get_global_id(0); i < count; i += get_global_size(0)) memory[block + first + i] += 7;
+__kernel void bump(__global uchar* memory, ulong block, uint first, uint count, uint group, __global uint* violations) {
+  for (uint i = get_global_id(0); i < count; i += get_global_size(0)) memory[block + first + i] += group;
   if (get_local_id(0) == 0) atomic_add(violations, (uint)get_local_size(0));
 }`;
 
 describe.skipIf(!hasOpenCl())('OpenCL launches', () => {
   it('run kernels over memories in place and answer what each counted', () => {
     const [a, b] = [new Uint8Array(5000), new Uint8Array(16)];
-    const launch = { entry: 'bump', argumentBlock: 4, first: 1 };
+    const launch = { entry: 'bump' };
     const answers = launchKernels(
       [source],
       ['-cl-std=CL1.2'],
       [
-        { ...launch, memory: a, count: 2, globalSize: 8, localSize: 4 },
-        { ...launch, memory: b, count: 5, globalSize: 3, localSize: 3 },
+        { ...launch, memory: a, args: entryArguments(4, 1, 2, 7), globalSize: 8, localSize: 4 },
+        { ...launch, memory: b, args: entryArguments(4, 1, 5, 7), globalSize: 3, localSize: 3 },
       ],
     );
     expect(answers).toEqual([8, 3]);

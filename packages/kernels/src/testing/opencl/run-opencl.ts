@@ -1,7 +1,7 @@
 import type { CompiledKernel } from '@gpu-bridge/abstractions';
 import { prepare } from '../argument-block.js';
 import type { Arguments, Outcome } from '../argument-block.js';
-import { launchKernels } from './opencl-launches.js';
+import { entryArguments, launchKernels } from './opencl-launches.js';
 
 /** Work-groups of a launch of a kernel with one. */
 const WORK_GROUPS = 2;
@@ -20,14 +20,15 @@ export function runOpenCl(
   const sources = new Map(artifacts.map(({ entry, source }) => [entry, source]));
   const runs = cases.map(({ compiled, args }, i) => {
     const { workgroup } = compiled.descriptor;
-    const prepared = prepare(compiled, { ...args, groups: workgroup === null ? workItems : 1 });
+    const prepared = prepare(compiled, { ...args, groups: workgroup === null ? workItems * (args.groups ?? 1) : 1 });
     const shared = new Uint8Array(prepared.layout.memory.buffer);
     const [first, count] = args.range ?? [0, prepared.units];
     const localSize = workgroup === null ? 1 : workgroup[0] * workgroup[1] * workgroup[2];
     const globalSize = workgroup === null ? workItems : WORK_GROUPS * localSize;
     const { entry } = artifacts[i] ?? { entry: '' };
-    const argumentBlock = prepared.layout.block;
-    const launch = { entry, memory: shared.slice(), argumentBlock, first, count, globalSize, localSize };
+    const group = args.group ?? 0;
+    const launchArgs = entryArguments(prepared.layout.block, first, count, group);
+    const launch = { entry, memory: shared.slice(), args: launchArgs, globalSize, localSize };
     return { prepared, shared, launch };
   });
   const violations = launchKernels(

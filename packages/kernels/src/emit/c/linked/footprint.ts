@@ -1,7 +1,7 @@
 import { sizeOf } from '@gpu-bridge/abstractions';
 import type { IrKernel } from '../../../ir/nodes.js';
 
-/** What every resident group of a mega-kernel pays for, because one of its kernels needs it. */
+/** What every group of a resident loop pays for, because one of its kernels needs it. */
 export interface Footprint {
   readonly fp: IrKernel['fp'];
   /** Work-items that must enter a body together; null where any number will do. */
@@ -14,9 +14,9 @@ export interface Footprint {
 const SHARED_ALIGN_BYTES = 8;
 
 /**
- * Kernels of equal footprint are linked into one mega-kernel. Registers are not known in a text, so the rule goes by what
+ * Kernels of equal footprint are linked into one loop. Registers are not known in a text, so the rule goes by what
  * is: a body with barriers has to be entered by exactly its workgroup, shared memory is reserved for the largest, and
- * strict kernels are compiled with flags of their own. Shared bytes count in powers of two, so that few mega-kernels
+ * strict kernels are compiled with flags of their own. Shared bytes count in powers of two, so that few loops
  * come out and none reserves more than twice what a kernel needs.
  */
 function footprintOf(kernel: IrKernel): Footprint {
@@ -29,7 +29,7 @@ function footprintOf(kernel: IrKernel): Footprint {
   };
 }
 
-/** Where the shared arrays of a kernel lie in the memory that all kernels of a mega-kernel use in turn. */
+/** Where the shared arrays of a kernel lie in the memory that all kernels of a loop use in turn. */
 export function sharedOffsets(kernel: IrKernel): { readonly offsets: readonly number[]; readonly bytes: number } {
   let bytes = 0;
   const offsets = kernel.shared.map(({ dtype, length }) => {

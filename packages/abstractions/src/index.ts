@@ -93,6 +93,7 @@ export type {
   DeviceHealth,
   DeviceInfo,
   DevicePressure,
+  ExecutorInfo,
   GpuBridge,
   GpuBridgeInfo,
   GpuKernel,

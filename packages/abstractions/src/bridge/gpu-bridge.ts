@@ -155,11 +155,28 @@ export interface DevicePressure {
   readonly utilisation: number;
 }
 
+/** One executor of a device, as its broker sees it. */
+export interface ExecutorInfo {
+  readonly state: 'running' | 'dying' | 'starting' | 'quarantined';
+  /** Grows at each start. */
+  readonly generation: number;
+  /** Entries in its ring. */
+  readonly outstanding: number;
+  /** How long the watchdog has seen no heartbeat of its kernel, ms; undefined where nothing is watched or nothing beats. */
+  readonly heartbeatAgeMs: number | undefined;
+}
+
 /** Snapshot of one device. Counters start at 0 when the device opens and never fall. */
 export interface DeviceInfo {
   readonly description: DeviceDescription;
   readonly health: DeviceHealth;
+  /** Of a quarantined device: why, how long until the next start is tried, and how many failed since; else undefined. */
+  readonly quarantine:
+    { readonly reason: string; readonly endsInMs: number; readonly failedStarts: number } | undefined;
   readonly pressure: DevicePressure;
+  /** Age of the oldest entry in a ring, ms; 0 when the rings are empty. */
+  readonly oldestInFlightMs: number;
+  readonly executors: readonly ExecutorInfo[];
   readonly arena: { readonly capacityBytes: number; readonly usedBytes: number };
   readonly counters: DeviceCounters;
   /** What the device says about its host process; undefined where it has none. */

@@ -123,7 +123,10 @@ function describeDevice(broker: DeviceBroker): DeviceInfo {
   return {
     description: broker.description,
     health: host.health,
+    quarantine: host.quarantine,
     pressure: broker.currentPressure(),
+    oldestInFlightMs: broker.oldestInFlightMs(),
+    executors: host.executors.map((slots) => slots.describe()),
     arena: { capacityBytes: arena.capacityBytes, usedBytes: arena.usedBytes },
     counters: metrics.counters(host.deaths),
     host: host.device.telemetry?.(),

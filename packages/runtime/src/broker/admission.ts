@@ -11,6 +11,7 @@ const LEAST_RETRY_NS = 100_000;
 /** Decides whether a device takes a job: it refuses rather than buffers without limit. */
 export class Admission {
   private closedBecause: (() => GpuBridgeError) | undefined;
+  private suspendedBecause: (() => GpuBridgeError) | undefined;
 
   constructor(
     private readonly queue: FairQueue,
@@ -26,9 +27,19 @@ export class Admission {
     this.closedBecause ??= because;
   }
 
+  /** Every job is refused with this error until `resume`. */
+  suspend(because: () => GpuBridgeError): void {
+    this.suspendedBecause = because;
+  }
+
+  resume(): void {
+    this.suspendedBecause = undefined;
+  }
+
   /** @throws GpuBridgeError `DRAINING`, `DEVICE_LOST`, `DEADLINE_EXCEEDED`, `QUEUE_FULL`, `ARENA_EXHAUSTED`. */
   check(job: Job, nowMs: number): void {
-    if (this.closedBecause !== undefined) throw this.closedBecause();
+    const refused = this.closedBecause ?? this.suspendedBecause;
+    if (refused !== undefined) throw refused();
     if (job.deadlineMs <= nowMs) throw this.errors.deadlineExceeded(job);
     this.checkLimits(job);
     const bytes = this.staging.sizeOf(job);

@@ -27,8 +27,8 @@ export class Batch {
   pendingReruns = 0;
   /** Jobs whose results still occupy the block. */
   holders: number;
-  /** A death while effects were not repeatable: everything runs again once nothing is in flight. */
-  restartPending = false;
+  /** A death while effects were not repeatable: everything runs again once nothing is in flight, suspected or not. */
+  restart: 'suspect' | 'innocent' | undefined;
 
   private nextItem = 0;
   private doneSlots: Uint8Array | undefined;
@@ -125,7 +125,7 @@ export class Batch {
     for (const slot of this.kernel.shape.results) this.storeInputs(slot, this.offsets[slot.index]!, memory);
     this.nextItem = 0;
     this.doneSlots = undefined;
-    this.restartPending = false;
+    this.restart = undefined;
     for (const job of this.jobs) job.remainingItems = job.inputs.itemCount;
   }
 

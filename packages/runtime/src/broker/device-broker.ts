@@ -15,6 +15,7 @@ import { Watchdog } from '../health/watchdog.js';
 import type { Job, JobOwner } from '../jobs/job.js';
 import { UnreadResults } from '../jobs/unread-results.js';
 import type { ExecutorSlots } from '../kernel-host/executor-slots.js';
+import type { EndedExecutor } from '../kernel-host/fault-domain.js';
 import type { KernelHostEvents, PersistentKernelHost } from '../kernel-host/persistent-kernel-host.js';
 import { RingSet } from '../kernel-host/ring-set.js';
 import { Admission } from './admission.js';
@@ -26,7 +27,7 @@ import { InFlightTable } from './in-flight-table.js';
 import type { InFlightEntry } from './in-flight-table.js';
 import { Reaper } from './reaper.js';
 import { Recovery } from './recovery.js';
-import type { Rerun } from './recovery.js';
+import type { LeftEntry, Rerun } from './recovery.js';
 import { slotItemsFor } from './slot-size.js';
 import { Staging } from './staging.js';
 
@@ -70,7 +71,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     const { device } = host;
     host.events = this;
     this.createdMs = clock.nowMs();
-    this.rings = new RingSet(host.executors);
+    this.rings = new RingSet(host.executors, device.description.faultDomain === 'device');
     this.errors = new DeviceErrors(device.description);
     this.recovery = new Recovery(
       (job, error) => this.endJob(job, 'failed', error),
@@ -92,7 +93,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     this.watchdog = new Watchdog(clock, health, {
       executors: host.executors,
       reap: () => void this.reap(),
-      kill: (slots, reason) => void this.host.kill(slots, reason),
+      kill: (slots, reason, blame) => void this.host.kill(slots, reason, blame),
       checkDeadlines: (nowMs) => this.checkDeadlines(nowMs),
       isIdle: () => this.liveJobs === 0 && this.rings.outstanding() === 0,
     });
@@ -119,6 +120,11 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
   busyRatio(): number {
     const elapsedNs = (this.nowMs() - this.createdMs) * 1e6 * this.executors.length;
     return elapsedNs <= 0 ? 0 : Math.min(1, this.metrics.busyNs / elapsedNs);
+  }
+
+  /** Age of the oldest entry in a ring, ms. */
+  oldestInFlightMs(): number {
+    return this.rings.oldestMs(this.nowMs());
   }
 
   currentPressure(): DevicePressure {
@@ -175,14 +181,14 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
   private pump(): void {
     let isMemoryShort = false;
     for (;;) {
-      const idle = this.rings.emptiest(1);
       if (this.recovery.hasSuspects) {
+        const alone = this.rings.alone();
         // Rings are not filled up meanwhile: under load none would ever be idle.
-        if (idle === undefined) return;
-        this.submitRerun(idle, this.recovery.nextSuspect()!, true);
+        if (alone === undefined) return;
+        this.submitRerun(alone, this.recovery.nextSuspect()!, true);
         continue;
       }
-      const slots = idle ?? this.rings.emptiest(this.options.slotsInFlight);
+      const slots = this.rings.emptiest(this.options.slotsInFlight);
       if (slots === undefined) return;
       const rerun = this.recovery.nextRerun();
       if (rerun !== undefined) this.submitRerun(slots, rerun, false);
@@ -274,6 +280,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     entry.mode = batch.jobs[0]!.mode;
     writeDeadline(entry, batch);
     const nowMs = this.nowMs();
+    record.submittedMs = nowMs;
     for (const job of batch.jobs) job.markRunning(nowMs);
     slots.outstanding.push(record);
     record.position = executor.ring.submit(entry);
@@ -380,12 +387,14 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
 
   /** Restarts, abandons or frees a batch when nothing of it is in a ring any more. */
   private settleBatch(batch: Batch): void {
-    if (batch.hasMoreSlots && (batch.restartPending || batch.jobs.every((job) => job.hasEnded))) this.abandon(batch);
+    if (batch.hasMoreSlots && (batch.restart !== undefined || batch.jobs.every((job) => job.hasEnded)))
+      this.abandon(batch);
     if (batch.inFlight > 0 || batch.pendingReruns > 0) return;
-    if (batch.restartPending && !batch.jobs[0]!.hasEnded) {
+    const { restart } = batch;
+    if (restart !== undefined && !batch.jobs[0]!.hasEnded) {
       batch.restage(this.staging.memory);
-      batch.abandon(); // the one rerun covers everything
-      this.recovery.restart(batch);
+      batch.abandon(); // the reruns cover everything
+      this.recovery.restart(batch, restart);
       this.schedulePump();
       return;
     }
@@ -434,28 +443,32 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
 
   // --- deaths ----------------------------------------------------------------------------------------------------------
 
-  died(slots: ExecutorSlots, reason: string): void {
-    // What it published before it died counts.
-    this.reapRing(slots);
-    const running = slots.runningEntry();
-    const left = slots.outstanding.splice(0);
-    for (const record of left) {
-      this.inFlight.release(record);
-      record.batch.inFlight--;
-      if (record === running) this.recovery.blame(record, reason);
-      else this.recovery.resubmit(record);
+  died(executors: readonly EndedExecutor[], reason: string): void {
+    const left: LeftEntry[] = [];
+    for (const { slots, cause } of executors) {
+      // What it published before it died counts.
+      this.reapRing(slots);
+      const running = slots.runningEntry();
+      for (const entry of slots.outstanding.splice(0)) {
+        this.inFlight.release(entry);
+        entry.batch.inFlight--;
+        const ran = cause === 'collateral' ? 'bystander' : 'suspect';
+        left.push({ entry, role: entry === running ? ran : 'waited' });
+      }
     }
-    for (const { batch } of left) this.settleBatch(batch);
+    this.recovery.died(left, reason);
+    for (const { entry } of left) this.settleBatch(entry.batch);
     this.schedulePump();
   }
 
   revived(): void {
+    this.admission.resume();
     this.pump();
   }
 
-  lost(reason: string): void {
+  quarantined(reason: string): void {
     const lost = (): GpuBridgeError => this.errors.lost(reason, this.host.deaths);
-    this.admission.close(lost);
+    this.admission.suspend(lost);
     this.failEverything(lost);
   }
 

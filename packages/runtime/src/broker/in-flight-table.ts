@@ -15,6 +15,7 @@ export class InFlightEntry {
   hasToWake = false;
   /** It runs alone on its executor, because it is suspected of having killed one. */
   isSuspect = false;
+  submittedMs = 0;
   /** When the watchdog first saw it run, ms; 0 while it has not. */
   runningSinceMs = 0;
   /** When the watchdog first saw it wait as the oldest of an executor that ran nothing, ms; 0 while it has not. */

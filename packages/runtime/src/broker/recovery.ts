@@ -13,6 +13,12 @@ export interface Rerun {
   readonly itemCount: number;
 }
 
+/** An entry that was in a ring when its executor ended: it ran and is suspected, it ran and is not, or it waited. */
+export interface LeftEntry {
+  readonly entry: InFlightEntry;
+  readonly role: 'suspect' | 'bystander' | 'waited';
+}
+
 /**
  * What must run again, and how: entries that a dead executor had not begun go back as they are; the one it was running
  * is a suspect and runs alone and uncoalesced; a job that kills executors while alone is poison.
@@ -45,26 +51,51 @@ export class Recovery {
     return dropped;
   }
 
-  /** The executor died before it began this entry. */
-  resubmit(entry: InFlightEntry): void {
-    this.push(this.reruns, entry.batch, entry.firstItem, entry.itemCount);
+  /**
+   * Decides over the entries that ended with their executors: those that ran are suspects, unless what killed them had
+   * nothing to do with them; whatever is left of a batch that begins anew is covered by that.
+   *
+   * @param left - in the order of their rings.
+   */
+  died(left: readonly LeftEntry[], reason: string): void {
+    const struck = new Set<Job>();
+    for (const { entry, role } of left) if (role !== 'waited') this.strike(entry, role === 'suspect', reason, struck);
+    for (const { entry, role } of left)
+      if (role === 'waited' && entry.batch.restart === undefined) this.resubmit(entry);
   }
 
-  /** Everything in the batch runs again in one slot, alone: it died once. */
-  restart(batch: Batch): void {
-    this.push(this.suspects, batch, 0, batch.itemCount);
+  /** Everything in the batch runs again: as one suspect, or, where nobody is suspected, in slots as before. */
+  restart(batch: Batch, kind: 'suspect' | 'innocent'): void {
+    if (kind === 'suspect') {
+      this.push(this.suspects, batch, 0, batch.itemCount);
+      return;
+    }
+    for (let first = 0; first < batch.itemCount; first += batch.slotItems)
+      this.push(this.reruns, batch, first, Math.min(batch.slotItems, batch.itemCount - first));
   }
 
-  /** The executor died while it ran this entry. */
-  blame(entry: InFlightEntry, reason: string): void {
+  /** One of these jobs, which shared a slot, misbehaved: each runs alone and answers for itself. */
+  suspectEach(batch: Batch, jobs: readonly Job[]): void {
+    for (const job of jobs) if (!job.hasEnded) this.push(this.suspects, batch, job.firstItem, job.inputs.itemCount);
+  }
+
+  /** The entry was running. @param struck - jobs whose attempts were counted for this death already. */
+  private strike(entry: InFlightEntry, isSuspected: boolean, reason: string, struck: Set<Job>): void {
     const { batch } = entry;
     const jobs = entry.jobs().filter((job) => !job.hasEnded);
-    for (const job of jobs) job.attempts++;
-    const alone = entry.isSuspect ? jobs[0] : undefined;
+    for (const job of jobs) {
+      if (struck.has(job)) continue;
+      struck.add(job);
+      job.attempts++;
+    }
+    const alone = isSuspected && entry.isSuspect ? jobs[0] : undefined;
     if (alone !== undefined && ++alone.aloneDeaths >= POISON_DEATHS) {
       this.fail(alone, this.poisoned(alone, reason));
     } else if (batch.kernel.descriptor.effects !== 'pure') {
-      batch.restartPending = true;
+      if (isSuspected) batch.restart = 'suspect';
+      else batch.restart ??= 'innocent';
+    } else if (!isSuspected) {
+      this.resubmit(entry);
     } else if (batch.isCoalesced) {
       this.suspectEach(batch, jobs);
     } else if (jobs.length > 0) {
@@ -72,9 +103,8 @@ export class Recovery {
     }
   }
 
-  /** One of these jobs, which shared a slot, misbehaved: each runs alone and answers for itself. */
-  suspectEach(batch: Batch, jobs: readonly Job[]): void {
-    for (const job of jobs) if (!job.hasEnded) this.push(this.suspects, batch, job.firstItem, job.inputs.itemCount);
+  private resubmit({ batch, firstItem, itemCount }: InFlightEntry): void {
+    this.push(this.reruns, batch, firstItem, itemCount);
   }
 
   private push(list: Rerun[], batch: Batch, firstItem: number, itemCount: number): void {

@@ -11,23 +11,28 @@ import { Watchdog } from './watchdog.js';
 
 const kernel = kernelOf({ x: input(u32), y: output(u32) });
 
-function setUp() {
+function setUp(hasHost = false) {
   const clock = new FakeClock();
   const held: boolean[] = [];
   const killed: string[] = [];
   const deadlines: number[] = [];
   let running = -1;
-  const ring = { isRunning: (position: number) => position === running };
-  const executor = { ring, hold: (keep: boolean) => held.push(keep) } as unknown as Executor;
+  let beats = 0;
+  const host = { beats: 0, isStill: true };
+  const ring = { isRunning: (position: number) => position === running, heartbeat: () => beats };
+  const hostHeartbeat = (): number => (host.isStill ? host.beats : ++host.beats);
+  const withHost = hasHost ? { hostHeartbeat } : {};
+  const hold = (keep: boolean): number => held.push(keep);
+  const executor = { ring, generation: 1, hold, ...withHost } as unknown as Executor;
   const slots = new ExecutorSlots(executor);
   slots.state = 'running';
   const table = new InFlightTable();
   const device = { isIdle: false, reap: (): void => undefined };
-  const { health } = resolveOptions({ health: { slotBudgetMs: 100, checkIntervalMs: 10 } });
+  const { health } = resolveOptions({ health: { slotBudgetMs: 100, checkIntervalMs: 10, heartbeatTimeoutMs: 2_000 } });
   const watchdog = new Watchdog(clock, health, {
     executors: [slots],
     reap: () => device.reap(),
-    kill: (_, reason) => void killed.push(reason),
+    kill: (_, reason, blame) => void killed.push(blame === 'named' ? reason : `${reason} (${blame})`),
     checkDeadlines: (nowMs) => deadlines.push(nowMs),
     isIdle: () => device.isIdle,
   });
@@ -38,7 +43,9 @@ function setUp() {
     watchdog.wake();
     return { entry, jobs };
   };
-  return { clock, held, killed, deadlines, slots, device, watchdog, submit, run: (at: number) => (running = at) };
+  const run = (at: number): number => (running = at);
+  const beat = (): number => ++beats;
+  return { clock, held, killed, deadlines, slots, device, watchdog, submit, run, beat, host };
 }
 
 describe('Watchdog', () => {
@@ -101,6 +108,49 @@ describe('Watchdog', () => {
     pair[1]!.end('failed', late(pair[1]!));
     clock.advanceMs(10);
     expect(killed).toEqual(['a slot runs on after its deadline']);
+  });
+
+  it('kills what shares a host that stands still while it has work, whatever runs there', () => {
+    const { clock, killed, slots, host, submit } = setUp(true);
+    host.isStill = false;
+    submit(0);
+    clock.advanceMs(3_000);
+    expect(killed).toEqual([]);
+    host.isStill = true;
+    clock.advanceMs(1_990);
+    expect(killed).toEqual([]);
+    clock.advanceMs(30);
+    expect(killed[0]).toBe('its host stood still for 2000 ms (all)');
+    killed.length = 0;
+    slots.outstanding.length = 0; // without work it may do as it likes
+    clock.advanceMs(5_000);
+    expect(killed).toEqual([]);
+    submit(1);
+    clock.advanceMs(1_500); // and begins anew
+    expect(killed).toEqual([]);
+  });
+
+  it('does not hold a pause of this process against the host', () => {
+    const { clock, killed, host, submit } = setUp(true);
+    submit(0);
+    clock.advanceMs(20);
+    const until = clock.nowMs() + 8_000;
+    clock.nowMs = () => until; // no timer ran meanwhile
+    host.isStill = false;
+    clock.advanceMs(30);
+    expect(killed).toEqual([]);
+  });
+
+  it('tells how long a kernel that has a heartbeat showed none', () => {
+    const { clock, slots, submit, beat } = setUp();
+    submit(0);
+    clock.advanceMs(50);
+    expect(slots.describe().heartbeatAgeMs).toBeUndefined();
+    beat();
+    clock.advanceMs(10);
+    expect(slots.describe().heartbeatAgeMs).toBe(0);
+    clock.advanceMs(40);
+    expect(slots.describe().heartbeatAgeMs).toBe(40);
   });
 
   it('leaves executors alone that do not run', () => {

@@ -65,7 +65,7 @@ export class GpuHostFeature implements LifecycleParticipant {
     for (const { id } of descriptions) {
       const device = await this.openOrMiss(backend, id);
       if (device === undefined) continue;
-      hosts.push(new PersistentKernelHost(device, this.options.health.maxDeathsPerMinute, this.clock, this.logger));
+      hosts.push(new PersistentKernelHost(device, this.options.health, this.clock, this.logger));
       this.logger.debug('device open', { device: id, executors: device.executors.length });
     }
   }

@@ -1,7 +1,8 @@
-import type { Executor } from '@gpu-bridge/abstractions';
+import type { Executor, ExecutorInfo } from '@gpu-bridge/abstractions';
 import type { InFlightEntry } from '../broker/in-flight-table.js';
+import { Pulse } from '../health/pulse.js';
 
-export type ExecutorState = 'starting' | 'running' | 'dying' | 'lost';
+export type ExecutorState = ExecutorInfo['state'];
 
 /** An executor as the broker sees it: what is in its ring, oldest first, and whether more may go there. */
 export class ExecutorSlots {
@@ -9,6 +10,9 @@ export class ExecutorSlots {
   readonly outstanding: InFlightEntry[] = [];
   /** Runs a suspect: nothing else may be in its ring. */
   isExclusive = false;
+  /** Of the process that it lives in, and of its kernel, while there is work. */
+  readonly hostPulse = new Pulse();
+  readonly kernelPulse = new Pulse();
   /** The pending wait for its completion bell; at most one per ring. */
   waiter: Promise<void> | undefined;
 
@@ -20,6 +24,12 @@ export class ExecutorSlots {
   /** The entry that runs now or ran last, if it has not been reaped. */
   runningEntry(): InFlightEntry | undefined {
     return this.outstanding.find((entry) => this.executor.ring.isRunning(entry.position));
+  }
+
+  describe(): ExecutorInfo {
+    const { state, executor, outstanding, kernelPulse } = this;
+    const heartbeatAgeMs = kernelPulse.hasBeaten ? kernelPulse.stillMs : undefined;
+    return { state, generation: executor.generation, outstanding: outstanding.length, heartbeatAgeMs };
   }
 
   remove(entry: InFlightEntry): void {

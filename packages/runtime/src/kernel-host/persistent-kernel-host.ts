@@ -4,59 +4,70 @@ import type {
   CompiledKernel,
   ComputeDevice,
   DeviceHealth,
+  DeviceInfo,
   KernelId,
   KernelTarget,
   Logger,
+  ResolvedHealthOptions,
 } from '@gpu-bridge/abstractions';
 import { Op, Status, createCqe, createSqe } from '@gpu-bridge/protocol';
 import { LoadedKernel } from '../catalog/loaded-kernel.js';
+import { DeathRate } from './death-rate.js';
 import { ExecutorSlots } from './executor-slots.js';
-
-const MINUTE_MS = 60_000;
-const FIRST_BACKOFF_MS = 50;
-const MAX_BACKOFF_MS = 5_000;
+import { FaultDomain } from './fault-domain.js';
+import type { Blame, EndedExecutor, FaultDomainEvents } from './fault-domain.js';
+import type { Quarantine } from './quarantine.js';
 
 /** What the kernel host tells its broker. */
 export interface KernelHostEvents {
-  /** The executor's incarnation ended and can no longer touch memory; its outstanding entries are the broker's to place. */
-  died(slots: ExecutorSlots, reason: string): void;
-  /** The executor polls again. */
-  revived(slots: ExecutorSlots): void;
-  /** No executor is left. */
-  lost(reason: string): void;
+  /** Incarnations ended together and can no longer touch memory; their outstanding entries are the broker's to place. */
+  died(executors: readonly EndedExecutor[], reason: string): void;
+  /** Executors poll again. */
+  revived(): void;
+  /** No executor is left, for now. */
+  quarantined(reason: string): void;
 }
 
 /**
- * Keeps the persistent kernels of one device: loads kernels into every executor, watches incarnations end, restarts
- * them with back-off, and gives a device up whose executors keep dying on their own.
+ * Keeps the persistent kernels of one device: loads kernels into every executor, and knows how its fault
+ * domains are: see {@link FaultDomain}.
  */
-export class PersistentKernelHost {
+export class PersistentKernelHost implements FaultDomainEvents {
   readonly executors: readonly ExecutorSlots[];
   events: KernelHostEvents | undefined;
   deaths = 0;
 
   private readonly kernels = new Map<KernelId, LoadedKernel>();
-  private readonly recentDeathsMs: number[] = [];
+  private readonly domains: readonly FaultDomain[];
   private closed = false;
 
   constructor(
     readonly device: ComputeDevice,
-    private readonly maxDeathsPerMinute: number,
+    health: Pick<ResolvedHealthOptions, 'maxDeathsPerMinute' | 'quarantineMs'>,
     private readonly clock: Clock,
-    private readonly logger: Logger,
+    logger: Logger,
   ) {
     this.executors = device.executors.map((executor) => new ExecutorSlots(executor));
-    for (const slots of this.executors) {
-      slots.state = 'running';
-      slots.executor.onExit = (reason) => this.unexpectedExit(slots, reason);
-    }
+    const { id, faultDomain } = device.description;
+    const rate = new DeathRate(health.maxDeathsPerMinute, clock);
+    const together = faultDomain === 'device' ? [this.executors] : this.executors.map((slots) => [slots]);
+    this.domains = together.map((members) => new FaultDomain(members, id, rate, health, clock, logger, this));
   }
 
   get health(): DeviceHealth {
     if (this.closed) return 'closed';
-    if (this.executors.every((slots) => slots.state === 'lost')) return 'quarantined';
+    if (this.executors.every((slots) => slots.state === 'quarantined')) return 'quarantined';
     if (this.executors.some((slots) => slots.state === 'dying')) return 'suspect';
     return this.executors.some((slots) => slots.state === 'starting') ? 'restarting' : 'healthy';
+  }
+
+  /** Of a device of which nothing is left for now: what comes back first, and when; else undefined. */
+  get quarantine(): DeviceInfo['quarantine'] {
+    if (this.health !== 'quarantined') return undefined;
+    let next: Quarantine | undefined;
+    for (const { givenUp } of this.domains) if (givenUp!.endsAtMs < (next?.endsAtMs ?? Infinity)) next = givenUp;
+    const { reason, endsAtMs, failedStarts } = next!;
+    return { reason, endsInMs: Math.max(0, endsAtMs - this.clock.nowMs()), failedStarts };
   }
 
   kernel(id: KernelId): LoadedKernel | undefined {
@@ -94,23 +105,32 @@ export class PersistentKernelHost {
     this.kernels.set(descriptor.id, loaded);
   }
 
-  /** Ends an executor's incarnation at once and starts the next. */
-  async kill(slots: ExecutorSlots, reason: string): Promise<void> {
-    if (slots.state !== 'running') return;
-    slots.state = 'dying';
-    this.logger.warn('killing an executor', {
-      device: this.device.description.id,
-      group: slots.executor.group,
-      reason,
-    });
-    await slots.executor.kill();
-    this.bury(slots, reason);
-    await this.revive(slots);
+  /**
+   * Ends an executor's incarnation at once, with all that share its fault domain, and starts the next.
+   *
+   * @param blame - whose running entry is suspected: that executor's, or that of each one which ends with it.
+   */
+  async kill(slots: ExecutorSlots, reason: string, blame: Blame = 'named'): Promise<void> {
+    await this.domains.find(({ members }) => members.includes(slots))!.kill(slots, reason, blame);
   }
 
   async close(graceMs: number): Promise<void> {
     this.closed = true;
+    for (const domain of this.domains) domain.close();
     await this.device.close(graceMs);
+  }
+
+  ended(executors: readonly EndedExecutor[], reason: string): void {
+    this.deaths += executors.length;
+    this.events?.died(executors, reason);
+  }
+
+  revived(): void {
+    this.events?.revived();
+  }
+
+  gaveUp(reason: string): void {
+    if (this.health === 'quarantined') this.events?.quarantined(reason);
   }
 
   private async loadInto(slots: ExecutorSlots, kernel: LoadedKernel): Promise<void> {
@@ -135,67 +155,6 @@ export class PersistentKernelHost {
     const { id: deviceId } = this.device.description;
     const details = { deviceId, deviceGeneration: this.deaths };
     return new GpuBridgeError('DEVICE_LOST', details, `an executor of ${deviceId} died while it loaded ${name}`);
-  }
-
-  private unexpectedExit(slots: ExecutorSlots, reason: string): void {
-    if (slots.state === 'starting') slots.diedStarting = reason; // `revive` has not heard yet that it started
-    if (this.closed || slots.state !== 'running') return;
-    slots.state = 'dying';
-    this.logger.error('an executor died', { device: this.device.description.id, group: slots.executor.group, reason });
-    // Deaths nobody asked for: too many in a minute and the device is given up.
-    this.recentDeathsMs.push(this.clock.nowMs());
-    this.bury(slots, reason);
-    void this.revive(slots);
-  }
-
-  private bury(slots: ExecutorSlots, reason: string): void {
-    this.deaths++;
-    slots.executor.ring.unpark();
-    this.events?.died(slots, reason);
-    slots.isExclusive = false;
-    slots.state = 'starting';
-  }
-
-  private async revive(slots: ExecutorSlots): Promise<void> {
-    const sinceMs = this.clock.nowMs();
-    for (let backoffMs = FIRST_BACKOFF_MS; !this.closed; backoffMs = Math.min(2 * backoffMs, MAX_BACKOFF_MS)) {
-      // The back-off keeps starts that fail below many limits of deaths; a minute of them is enough too.
-      if (this.isHopeless() || this.clock.nowMs() - sinceMs > MINUTE_MS) return this.giveUp(slots);
-      try {
-        slots.diedStarting = undefined;
-        await slots.executor.start();
-        if (this.isClosed()) return;
-        if (slots.diedStarting !== undefined) throw new Error(slots.diedStarting);
-        slots.state = 'running';
-        this.events?.revived(slots);
-        return;
-      } catch (cause) {
-        this.recentDeathsMs.push(this.clock.nowMs());
-        this.logger.error('an executor did not start', {
-          device: this.device.description.id,
-          backoffMs,
-          cause: String(cause),
-        });
-        await this.clock.sleepNs(BigInt(backoffMs) * 1_000_000n);
-      }
-    }
-  }
-
-  /** `closed` may change during an await, which the compiler does not know. */
-  private isClosed(): boolean {
-    return this.closed;
-  }
-
-  private isHopeless(): boolean {
-    const sinceMs = this.clock.nowMs() - MINUTE_MS;
-    while (this.recentDeathsMs.length > 0 && this.recentDeathsMs[0]! < sinceMs) this.recentDeathsMs.shift();
-    return this.recentDeathsMs.length > this.maxDeathsPerMinute;
-  }
-
-  private giveUp(slots: ExecutorSlots): void {
-    slots.state = 'lost';
-    if (!this.executors.every((other) => other.state === 'lost')) return;
-    this.events?.lost(`${this.recentDeathsMs.length} executors died or did not start within a minute`);
   }
 }
 

@@ -9,7 +9,11 @@ export class RingSet {
   private bell: Promise<void> | undefined;
   private ring: (() => void) | undefined;
 
-  constructor(readonly executors: readonly ExecutorSlots[]) {}
+  /** @param endTogether - whether all executors end when one is killed, so that a suspect must be alone on all rings. */
+  constructor(
+    readonly executors: readonly ExecutorSlots[],
+    private readonly endTogether = false,
+  ) {}
 
   /** Entries in the rings of running executors. */
   outstanding(): number {
@@ -23,11 +27,26 @@ export class RingSet {
     return this.executors.filter((slots) => slots.outstanding.length > 0).length / this.executors.length;
   }
 
+  /** A running executor on which a suspect can run, and with it nothing that its death would end. */
+  alone(): ExecutorSlots | undefined {
+    if (this.endTogether && this.executors.some((slots) => slots.outstanding.length > 0)) return undefined;
+    return this.emptiest(1);
+  }
+
+  /** Age of the oldest entry in a ring, ms. */
+  oldestMs(nowMs: number): number {
+    let oldestMs = 0;
+    for (const { outstanding } of this.executors)
+      if (outstanding[0] !== undefined) oldestMs = Math.max(oldestMs, nowMs - outstanding[0].submittedMs);
+    return oldestMs;
+  }
+
   /** A running executor with fewer than `limit` entries: the emptiest, and of those the first, which is likeliest awake. */
   emptiest(limit: number): ExecutorSlots | undefined {
     let best: ExecutorSlots | undefined;
     let least = limit;
     for (const slots of this.executors) {
+      if (slots.isExclusive && this.endTogether) return undefined;
       if (slots.state !== 'running' || slots.isExclusive || slots.outstanding.length >= least) continue;
       best = slots;
       least = slots.outstanding.length;

@@ -28,6 +28,8 @@ export interface ReferenceBackendOptions {
   readonly lanes?: number;
   /** Modes that it says to have, the first of them its own; it runs all of them alike. Default: leased. */
   readonly executionModes?: readonly [ExecutionMode, ...ExecutionMode[]];
+  /** `device`: its executors end together, as threads of one process do, and have its heartbeat. Default `executor`. */
+  readonly faultDomain?: 'executor' | 'device';
   /** True: nothing runs until a test calls `step`. Default false. */
   readonly manual?: boolean;
   /** What `durationNs` of completions is measured on; default the process's. */
@@ -71,7 +73,12 @@ export class ReferenceBackend implements ComputeBackend {
 
   private descriptions(): DeviceDescription[] {
     const { type = 'cpu', devices = 1, executors = 2, arenaBytes = 4 * 2 ** 20 } = this.options;
-    const { offers = ['f64', 'i64', 'i64-atomics'], executionModes = ['leased'], lanes = 1 } = this.options;
+    const {
+      offers = ['f64', 'i64', 'i64-atomics'],
+      executionModes = ['leased'],
+      lanes = 1,
+      faultDomain = 'executor',
+    } = this.options;
     return Array.from({ length: devices }, (_, index) => ({
       id: `${this.name}:${index}`,
       name: `JavaScript reference ${index}`,
@@ -83,7 +90,7 @@ export class ReferenceBackend implements ComputeBackend {
       executionModes,
       lanes,
       hostCoherent: true,
-      faultDomain: 'executor',
+      faultDomain,
       targets: ['js'],
       offers,
     }));

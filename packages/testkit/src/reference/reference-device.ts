@@ -22,6 +22,9 @@ export class ReferenceDevice implements ComputeDevice, ExecutorHost {
   readonly clock: Pick<Clock, 'nowNs'>;
   /** Every kernel provided so far, in order. */
   readonly provided: ProvidedKernel[] = [];
+  /** Stands still, as a stopped process does: nothing runs, and no heart beats, until an executor starts again. */
+  isFrozen = false;
+  private beats = 0;
   private closed = false;
   private nextToStep = 0;
 
@@ -57,6 +60,24 @@ export class ReferenceDevice implements ComputeDevice, ExecutorHost {
     // Between two steps no entry runs, so there is nothing to grant a grace to.
     for (const executor of this.executors) executor.hold(false);
     await Promise.all(this.executors.map((executor) => executor.kill()));
+  }
+
+  heartbeat(): number {
+    if (!this.isFrozen) this.beats++;
+    return this.beats;
+  }
+
+  thaw(): void {
+    this.isFrozen = false;
+  }
+
+  endOthers(first: ReferenceExecutor, reason: string, cause: 'fault' | 'collateral'): void {
+    if (this.description.faultDomain === 'executor' || this.closed) return;
+    for (const executor of this.executors) if (executor !== first) executor.exit(reason, cause);
+  }
+
+  told(): Promise<unknown> {
+    return Promise.all(this.executors.map((executor) => executor.telling));
   }
 
   /** Runs one entry of the next executor, in turn, that has one; false when none has. */

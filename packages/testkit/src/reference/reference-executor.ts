@@ -10,11 +10,18 @@ const FOREVER_MS = 2 ** 31 - 1;
 
 /** What an executor needs of its device. */
 export interface ExecutorHost {
-  readonly description: Pick<DeviceDescription, 'id' | 'executionMode' | 'executionModes'>;
+  readonly description: Pick<DeviceDescription, 'id' | 'executionMode' | 'executionModes' | 'faultDomain'>;
   readonly memory: SharedArrayBuffer;
   readonly manual: boolean;
   readonly clock: Pick<Clock, 'nowNs'>;
   readonly isClosed: boolean;
+  readonly isFrozen: boolean;
+  thaw(): void;
+  heartbeat(): number;
+  /** Ends what shares the executor's fault domain. */
+  endOthers(first: ReferenceExecutor, reason: string, cause: 'fault' | 'collateral'): void;
+  /** Resolves when the owners of all that ended were told. */
+  told(): Promise<unknown>;
   /** Every kernel provided so far, in order. */
   readonly provided: readonly ProvidedKernel[];
   /** Whether an argument block can begin at this byte offset, given as two words. */
@@ -32,6 +39,8 @@ export class ReferenceExecutor implements Executor {
   ring: SiloEnd;
   generation = 0;
   onExit: Executor['onExit'];
+  /** Only where a fault domain is shared. */
+  readonly hostHeartbeat?: () => number;
   /** Kernels handed over since the start and not yet taken by `Op.LOAD_KERNEL`. */
   readonly sideChannel: ProvidedKernel[] = [];
 
@@ -41,6 +50,8 @@ export class ReferenceExecutor implements Executor {
   private nextFault: EntryFault | undefined;
   private scheduled: NodeJS.Immediate | undefined;
   private parked: Promise<void> | undefined;
+  /** Of an incarnation that ended by itself: until its owner was told. */
+  telling: Promise<void> = Promise.resolve();
   private keepAlive: NodeJS.Timeout | undefined;
   private readonly sqe = createSqe();
   private readonly cqe = createCqe();
@@ -50,6 +61,7 @@ export class ReferenceExecutor implements Executor {
     readonly group: number,
     private readonly memory: RingMemory,
   ) {
+    if (device.description.faultDomain === 'device') this.hostHeartbeat = () => device.heartbeat();
     memory.initialise(0);
     this.ring = new SiloEnd(memory);
     this.end = new ExecutorEnd(memory);
@@ -67,6 +79,7 @@ export class ReferenceExecutor implements Executor {
       const details = { deviceId: this.device.description.id, deviceGeneration: this.generation };
       throw new GpuBridgeError('DEVICE_LOST', details, 'the device is closed');
     }
+    this.device.thaw();
     this.generation++;
     this.memory.initialise(this.generation);
     this.ring = new SiloEnd(this.memory);
@@ -82,6 +95,8 @@ export class ReferenceExecutor implements Executor {
   async kill(): Promise<void> {
     this.stop();
     await this.parked;
+    this.device.endOthers(this, `executor ${this.group} was killed`, 'collateral');
+    await this.device.told();
   }
 
   hold(keep: boolean): void {
@@ -91,7 +106,7 @@ export class ReferenceExecutor implements Executor {
 
   /** Runs the next entry, or honours a request to stop. False when there was nothing to do. */
   step(): boolean {
-    if (this.state !== 'running') return false;
+    if (this.state !== 'running' || this.device.isFrozen) return false;
     if (!this.end.ready()) {
       if (!this.end.stopRequested()) return false;
       this.exit('it was told to stop');
@@ -114,13 +129,15 @@ export class ReferenceExecutor implements Executor {
 
   /**
    * The incarnation ends unexpectedly, between two entries, and its owner is told: at once, or if it is parked as soon
-   * as its wait has ended, since only then it can no longer touch memory.
+   * as its wait has ended, since only then it can no longer touch memory. What shares its fault domain ends with it.
    */
-  exit(reason: string): void {
+  exit(reason: string, cause: 'fault' | 'collateral' = 'fault'): void {
     if (this.state === 'stopped') return;
     this.stop();
-    if (this.parked === undefined) this.onExit?.(reason, 'fault');
-    else void this.parked.then(() => this.onExit?.(reason, 'fault'));
+    const tell = (): void => this.onExit?.(reason, cause);
+    if (this.parked === undefined) tell();
+    else this.telling = this.parked.then(tell);
+    this.device.endOthers(this, reason, cause);
   }
 
   /** The next entry taken is named as running, and then the executor dies or hangs. Entries before it are not affected. */

@@ -15,11 +15,39 @@ async function expectWorks(driver: DeviceDriver, kernel: LoadedKernel, executor:
   expectBits('out', args.column('out'), [100, 207, 314]);
 }
 
-function watchExits(driver: DeviceDriver): string[] {
-  const exits: string[] = [];
+interface Exit {
+  readonly executor: Executor;
+  readonly reason: string;
+  readonly cause: 'fault' | 'collateral';
+}
+
+function watchExits(driver: DeviceDriver): Exit[] {
+  const exits: Exit[] = [];
   for (const executor of driver.device.executors)
-    executor.onExit = (reason) => exits.push(`${executor.group}: ${reason}`);
+    executor.onExit = (reason, cause) => exits.push({ executor, reason, cause });
   return exits;
+}
+
+/** The executors that end with this one: itself alone, or all that live in its process. */
+function fateOf({ device }: DeviceDriver, executor: Executor): readonly Executor[] {
+  return device.description.faultDomain === 'device' ? device.executors : [executor];
+}
+
+/** Kills the executor; whoever ends with it has been told so by then, and it has not. */
+async function kill(driver: DeviceDriver, executor: Executor, exits: Exit[]): Promise<void> {
+  await driver.within('kill', () => executor.kill());
+  const others = fateOf(driver, executor).filter((other) => other !== executor);
+  const told = exits.splice(0);
+  assert.deepEqual(
+    told.map((exit) => [exit.executor.group, exit.cause]).sort(),
+    others.map(({ group }) => [group, 'collateral']),
+    'a kill is reported to those that end with it, and not as an exit of the killed one',
+  );
+}
+
+/** Starts the executor again, with those that ended with it. */
+async function start(driver: DeviceDriver, executor: Executor): Promise<void> {
+  await driver.within('start', () => Promise.all(fateOf(driver, executor).map((one) => one.start())));
 }
 
 export const lifecycleCases: readonly BackendCase[] = [
@@ -35,7 +63,7 @@ export const lifecycleCases: readonly BackendCase[] = [
       const { ring } = executor;
       const submitted: Submitted[] = [];
       while (ring.free > 0) submitted.push(driver.submitRun(kernel, args, itemCount));
-      await driver.within('kill', () => executor.kill());
+      await kill(driver, executor, exits);
 
       await expectStill('after kill', ringBytesOf(executor), arenaBytesOf(device));
       assert.equal(executor.ring, ring, 'the ring is replaced by start, not by kill');
@@ -47,7 +75,7 @@ export const lifecycleCases: readonly BackendCase[] = [
         assert.deepEqual([cqe.userDataLow, cqe.userDataHigh], [userDataLow, userDataHigh]);
       }
       assert.equal(ring.reap(cqe), false, 'a dead executor completes nothing');
-      assert.deepEqual(exits, [], 'a kill is not reported as an exit');
+      assert.deepEqual(exits, [], 'nothing is reported later');
     },
   },
   {
@@ -58,8 +86,8 @@ export const lifecycleCases: readonly BackendCase[] = [
       const exits = watchExits(driver);
       const kernel = await driver.load(stamp);
       for (let generation = 2; generation <= 4; generation++) {
-        await driver.within('kill', () => executor.kill());
-        await driver.within('start', () => executor.start());
+        await kill(driver, executor, exits);
+        await start(driver, executor);
         assert.equal(executor.generation, generation);
         executor.ring.memory.checkHeader();
         assert.equal(executor.ring.memory.generation, generation);
@@ -78,7 +106,7 @@ export const lifecycleCases: readonly BackendCase[] = [
       const kernel = await driver.load(stamp);
       const args = driver.bind(kernel, { itemCount: 2, inputs: { a: [1, 2] } });
       await driver.within('kill', () => executor.kill());
-      await driver.within('start', () => executor.start());
+      await start(driver, executor);
       const stale = await driver.run(kernel, args, 2, { generation: executor.generation - 1 });
       expectStatus(stale, Status.STALE_GENERATION);
       await expectWorks(driver, kernel, executor);
@@ -91,7 +119,7 @@ export const lifecycleCases: readonly BackendCase[] = [
       const { executor } = driver;
       await driver.within('kill', () => executor.kill());
       const kernel = await driver.loadLater(stamp);
-      await driver.within('start', () => executor.start());
+      await start(driver, executor);
       await expectWorks(driver, kernel, executor);
     },
   },
@@ -100,6 +128,7 @@ export const lifecycleCases: readonly BackendCase[] = [
     async run({ open }) {
       const driver = await open();
       const other = secondExecutor(driver);
+      if (fateOf(driver, driver.executor).includes(other)) throw new Unsupported('its executors share a process');
       const kernel = await driver.load(stamp);
       const args = driver.bind(kernel, { itemCount: 1_000, inputs: { a: Array.from({ length: 1_000 }, () => 1) } });
       const waiting: Submitted[] = [];
@@ -108,6 +137,30 @@ export const lifecycleCases: readonly BackendCase[] = [
       for (const one of waiting) expectStatus(await driver.answer(one), Status.OK);
       assert.equal(other.generation, 1);
       await expectWorks(driver, kernel, other);
+    },
+  },
+  {
+    name: 'starts executors that share a fault domain together, in one generation and on empty rings',
+    async run({ open }) {
+      const driver = await open();
+      const other = secondExecutor(driver);
+      if (!fateOf(driver, driver.executor).includes(other)) throw new Unsupported('its executors end alone');
+      const exits = watchExits(driver);
+      const kernel = await driver.load(stamp);
+      const args = driver.bind(kernel, { itemCount: 1_000, inputs: { a: Array.from({ length: 1_000 }, () => 1) } });
+      while (other.ring.free > 0) driver.submitRun(kernel, args, 1_000, { executor: other });
+      const { ring } = other;
+      await kill(driver, driver.executor, exits);
+      assert.equal(other.ring, ring, 'what the others completed can be read');
+      await start(driver, driver.executor);
+      for (const executor of driver.device.executors) {
+        assert.equal(executor.generation, 2);
+        assert.equal(executor.ring.memory.generation, 2);
+        assert.equal(executor.ring.outstanding, 0);
+        await expectWorks(driver, kernel, executor);
+      }
+      await driver.within('kills at once', () => Promise.all(driver.device.executors.map((one) => one.kill())));
+      assert.deepEqual(exits, [], 'each was asked to end');
     },
   },
   {
@@ -132,12 +185,14 @@ export const lifecycleCases: readonly BackendCase[] = [
       assert.equal(ring.ready(), false);
       assert.equal(ring.isRunning(suspect.position), true, 'the ring names the entry that ran');
       assert.equal(ring.isRunning(behind.position), false);
-      await expectWorks(driver, kernel, other);
+      const endsAlone = !fateOf(driver, executor).includes(other);
+      if (endsAlone) await expectWorks(driver, kernel, other);
 
-      await driver.within('start', () => executor.start());
+      await start(driver, executor);
       assert.equal(executor.generation, 2);
       await expectWorks(driver, kernel, executor);
-      assert.equal(other.generation, 1);
+      await expectWorks(driver, kernel, other);
+      assert.equal(other.generation, endsAlone ? 1 : 2);
     },
   },
   {
@@ -152,11 +207,14 @@ export const lifecycleCases: readonly BackendCase[] = [
       await provokeExit(executor, device);
       await driver.until('onExit', () => exits.length > 0);
       await expectStill('after its exit', ringBytesOf(executor), arenaBytesOf(device));
-      await driver.within('start', () => executor.start());
+      await start(driver, executor);
       assert.equal(executor.generation, 2);
       await expectWorks(driver, kernel, executor);
-      assert.equal(exits.length, 1, `reported ${exits.join(' and ')}`);
-      assert.match(exits[0]!, /^0: ./);
+      assert.deepEqual(
+        exits.map((exit) => [exit.executor.group, exit.cause]).sort(),
+        fateOf(driver, executor).map(({ group }) => [group, 'fault']),
+      );
+      for (const { reason } of exits) assert.notEqual(reason, '');
     },
   },
 ];

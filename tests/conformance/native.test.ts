@@ -1,0 +1,45 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { KernelCompiler, KernelTarget, NativeOptions } from '@gpu-bridge/abstractions';
+import { createKernelCompiler } from '@gpu-bridge/kernels';
+import { describeBackendConformance } from '@gpu-bridge/testkit';
+import { afterAll, describe, it } from 'vitest';
+import { absenceOf, nativeBackend } from '../support/native.js';
+
+// One for the whole file, so that each kernel is compiled once for all cases.
+const cacheFolder = mkdtempSync(join(tmpdir(), 'gpu-bridge-native-'));
+afterAll(() => rmSync(cacheFolder, { recursive: true, force: true }));
+
+const compiler = createKernelCompiler();
+
+/** The compiler as a silo with such a device uses it. */
+function compilerFor(target: KernelTarget): KernelCompiler {
+  return { ...compiler, compile: (definition) => compiler.compile(definition, { targets: [target] }) };
+}
+
+const device = { executors: 2, arenaMiB: 16 };
+const subjects: Record<string, NativeOptions> = {
+  'the native cpu backend': { cpu: device },
+  'the OpenCL backend': { opencl: device },
+  'the OpenCL backend in short leases': { opencl: { ...device, executionMode: 'leased', leaseEntries: 3 } },
+  'the OpenCL backend that launches': { opencl: { ...device, executionMode: 'launched' } },
+  'the OpenCL backend without coherent memory': { opencl: { ...device, hostCoherent: false } },
+};
+
+for (const [name, options] of Object.entries(subjects)) {
+  const absence = await absenceOf(options);
+  if (absence === undefined) {
+    describeBackendConformance({
+      name,
+      createBackend: () => nativeBackend({ ...options, cacheFolder }),
+      compiler: compilerFor(options.cpu === undefined ? 'opencl' : 'cpp'),
+      provokeExit: (_executor, opened) => void process.kill(opened.telemetry!().hostPid!, 'SIGKILL'),
+    });
+  } else {
+    describe(`${name} as a compute backend`, () => {
+      if (process.env['CI'] === 'true') it('is here', () => Promise.reject(new Error(absence)));
+      else it.skip(`skipped: ${absence}`);
+    });
+  }
+}

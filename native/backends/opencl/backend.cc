@@ -143,6 +143,7 @@ std::vector<Capabilities> Probe(Failure& absence) {
 }
 
 std::unique_ptr<Backend> Open(const OpenOptions& options, Failure& failure) {
+  KeepPoclCacheIn(options.cache_folder);
   const std::vector<DeviceFacts> devices = ListDevices(failure);
   if (devices.empty()) return nullptr;
   if (options.device >= devices.size()) {

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 
@@ -19,6 +20,8 @@ namespace fs = std::filesystem;
 constexpr std::array<char, 8> kMagic = {'G', 'B', 'C', 'L', 'B', 'I', 'N', '1'};
 // Kernels change; what nobody has read for so long belongs to an old version.
 constexpr std::chrono::hours kUnused{24 * 30};
+// A draft is a matter of moments; an old one was left by a process that was killed.
+constexpr std::chrono::minutes kDraft{10};
 constexpr const char* kEnding = ".bin";
 
 struct FileHead {
@@ -51,13 +54,22 @@ bool WriteAll(int fd, const void* data, std::size_t bytes) {
   return true;
 }
 
-// Why nothing that lies in this folder should be run; null where all is well.
-const char* DistrustOf(const fs::path& folder) {
+// Makes the folder where it is missing. What lies in it will be run: the reason why that is not safe, or null.
+const char* MakePrivateFolder(const fs::path& folder) {
+  std::error_code ignored;
+  fs::create_directories(folder.parent_path(), ignored);
+  mkdir(folder.c_str(), S_IRWXU);
   struct stat status {};
   if (stat(folder.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) return "it is no folder";
   if (status.st_uid != geteuid()) return "it belongs to another user";
   if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) return "others can write to it";
   return nullptr;
+}
+
+void RemoveOlder(const fs::directory_entry& entry, std::chrono::seconds limit) {
+  std::error_code error;
+  const fs::file_time_type written = entry.last_write_time(error);
+  if (!error && fs::file_time_type::clock::now() - written > limit) fs::remove(entry.path(), error);
 }
 
 }  // namespace
@@ -71,10 +83,7 @@ std::uint64_t HashOf(std::string_view text) {
 ProgramCache::ProgramCache(const std::string& folder, std::string& refusal) {
   if (folder.empty()) return;
   const fs::path path = fs::path(folder) / "opencl";
-  std::error_code ignored;
-  fs::create_directories(folder, ignored);
-  mkdir(path.c_str(), S_IRWXU);
-  if (const char* distrust = DistrustOf(path)) {
+  if (const char* distrust = MakePrivateFolder(path)) {
     refusal = "no program binaries are kept in " + path.string() + ": " + distrust;
     return;
   }
@@ -128,10 +137,19 @@ void ProgramCache::RemoveUnused() const {
   std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder_, error)) {
     const fs::path ending = entry.path().extension();
-    const auto age = fs::file_time_type::clock::now() - entry.last_write_time(error);
-    // A draft is a matter of milliseconds; an old one was left by a process that was killed.
-    const bool is_stale = (ending == kEnding && age > kUnused) || (ending == ".tmp" && age > std::chrono::hours{1});
-    if (!error && is_stale) fs::remove(entry.path(), error);
+    if (ending == kEnding) RemoveOlder(entry, kUnused);
+    if (ending == ".tmp") RemoveOlder(entry, kDraft);
+  }
+}
+
+void KeepPoclCacheIn(const std::string& folder) {
+  if (folder.empty() || getenv("POCL_CACHE_DIR") != nullptr) return;
+  const fs::path path = fs::path(folder) / "pocl";
+  if (MakePrivateFolder(path) != nullptr) return;
+  setenv("POCL_CACHE_DIR", path.c_str(), 0);
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(path, error)) {
+    if (entry.path().filename().string().starts_with("tempfile_")) RemoveOlder(entry, kDraft);
   }
 }
 

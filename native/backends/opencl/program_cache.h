@@ -36,6 +36,10 @@ class ProgramCache {
   std::filesystem::path folder_;
 };
 
+// Lets PoCL keep its own compiled code in this folder too, unless the user said where: with it a program binary loads in a few
+// milliseconds, without it in tens. Removes what killed processes left there. Before the first call of OpenCL.
+void KeepPoclCacheIn(const std::string& folder);
+
 // FNV-1a, 64 bits.
 std::uint64_t HashOf(std::string_view text);
 

@@ -141,8 +141,15 @@ void squares(__global uchar* memory, ulong block, uint first, uint count, uint g
   return text;
 }
 
-// The backend opened; the test ends where that fails.
+// PoCL settles on the folder of its own cache once per process; the folders of tests go before that.
+inline void KeepPoclCacheForAllTests() {
+  static const TemporaryFolder folder;
+  setenv("POCL_CACHE_DIR", folder.path().c_str(), 1);
+}
+
+// The backend opened; null, and a failure of the test, where that does not work.
 inline std::unique_ptr<Backend> OpenOpenCl(const OpenOptions& options) {
+  KeepPoclCacheForAllTests();
   Failure failure;
   std::unique_ptr<Backend> backend = kOpenClBackend.open(options, failure);
   if (backend == nullptr) ADD_FAILURE() << "open: " << failure;

@@ -115,7 +115,8 @@ bool Launcher::TakeBlock(const Sqe& entry, const LoadedKernel& kernel) {
   const std::uint64_t offset = BlockOffset(entry);
   const std::uint64_t bytes = kBlockHeadBytes + sizeof(BlockSlot) * kernel.slots().size();
   const auto is_inside = [&](std::uint64_t start, std::uint64_t length) {
-    return start >= region_.arena_offset && start <= region_.bytes && length <= region_.bytes - start;
+    const std::uint64_t end = region_.arena_offset + region_.arena_bytes;
+    return start >= region_.arena_offset && start <= end && length <= end - start;
   };
   if (!is_inside(offset, bytes)) return false;
   block_.assign(region_.base + offset, region_.base + offset + bytes);

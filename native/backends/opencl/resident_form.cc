@@ -82,8 +82,9 @@ std::optional<Failure> ResidentForm::Add(const LinkedText& linked, cl_mem memory
       loop.polls_per_ns = *speed;
     }
     const auto ring_bytes = static_cast<cl_uint>(region_.ring_bytes);
-    if (auto refused = SetArguments(kernel.get(), 0, memory, cl_ulong{region_.bytes}, cl_ulong{region_.arena_offset}, rings, ring_bytes,
-                                    cl_uint{group})) {
+    const cl_ulong arena_end = region_.arena_offset + region_.arena_bytes;
+    if (auto refused =
+            SetArguments(kernel.get(), 0, memory, arena_end, cl_ulong{region_.arena_offset}, rings, ring_bytes, cl_uint{group})) {
       return refused;
     }
     loop.kernels.push_back(std::move(kernel));

@@ -141,10 +141,12 @@ void squares(__global uchar* memory, ulong block, uint first, uint count, uint g
   return text;
 }
 
-// PoCL settles on the folder of its own cache once per process; the folders of tests go before that.
+// PoCL settles on the folder of its own cache once per process; the folders of tests go before that. One for all processes
+// of tests: what they compile is the same.
 inline void KeepPoclCacheForAllTests() {
-  static const TemporaryFolder folder;
-  setenv("POCL_CACHE_DIR", folder.path().c_str(), 1);
+  const std::filesystem::path folder = std::filesystem::temp_directory_path() / "gpu-bridge-native-tests" / "pocl";
+  std::filesystem::create_directories(folder);
+  setenv("POCL_CACHE_DIR", folder.c_str(), 1);
 }
 
 // The backend opened; null, and a failure of the test, where that does not work.

@@ -54,7 +54,7 @@ export class ArenaResidents {
 
   /** Keeps what a job reads in place allocated until `unpin`; from its admission on, since it is staged later. */
   pin(job: Job): void {
-    if (this.residents.size === 0) return;
+    if (this.residents.size === 0 || this.pins.has(job)) return;
     const read: Resident[] = [];
     for (const source of job.inputs.sources) {
       if (source === undefined || !isArray(source) || source.buffer !== this.memory.buffer) continue;

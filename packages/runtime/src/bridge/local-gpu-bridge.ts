@@ -18,7 +18,9 @@ import { DeviceBroker } from '../broker/device-broker.js';
 import type { KernelCatalog } from '../catalog/kernel-catalog.js';
 import type { DeviceMemory } from '../columns/device-memory.js';
 import type { GpuHostFeature } from '../host/gpu-host-feature.js';
+import type { Job } from '../jobs/job.js';
 import { DeviceSelector } from '../placement/device-selector.js';
+import type { SelectedDevice } from '../placement/device-selector.js';
 import { ResultStore } from '../results/result-store.js';
 import { AbortRegistry } from './abort-registry.js';
 import { LocalKernel } from './local-kernel.js';
@@ -93,7 +95,9 @@ export class LocalGpuBridge implements GpuBridge {
   /** Lifecycle, called by `BrokerService`: devices are open, jobs may come. */
   start(): void {
     const { broker, health } = this.options;
-    this.brokers = this.feature.hosts.map((host) => new DeviceBroker(host, broker, health, this.clock, this.logger));
+    this.brokers = this.feature.hosts.map(
+      (host) => new DeviceBroker(host, broker, health, this.clock, this.logger, (job) => this.substituteFor(job)),
+    );
     this.devices = new DeviceSelector(this.brokers, this.logger);
     this.state = 'started';
     this.started.next(this.brokers);
@@ -103,9 +107,18 @@ export class LocalGpuBridge implements GpuBridge {
   /** Refuses new jobs and waits for the accepted ones. */
   async stop(): Promise<void> {
     this.state = 'draining';
-    await Promise.all(this.brokers.map((broker) => broker.drain(this.options.health.drainTimeoutMs)));
+    const untilMs = this.clock.nowMs() + this.options.health.drainTimeoutMs;
+    // A device that is quarantined meanwhile hands its jobs to another one, which may have drained already.
+    do {
+      const leftMs = Math.max(0, untilMs - this.clock.nowMs());
+      await Promise.all(this.brokers.map((broker) => broker.drain(leftMs)));
+    } while (this.brokers.some(({ hasJobs }) => hasJobs));
     for (const broker of this.brokers) broker.close();
     this.state = 'stopped';
+  }
+
+  private substituteFor(job: Job): SelectedDevice | undefined {
+    return this.devices.substitute(job.hints, job.kernel.descriptor, (broker) => broker.fits(job));
   }
 
   private refuseUnlessStarted(): void {

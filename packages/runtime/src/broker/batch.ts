@@ -21,6 +21,8 @@ export class Batch {
   /** Items a slot carries; the last may have fewer. */
   slotItems: number;
   block: ArenaBlock | undefined;
+  /** Where its block lies, once it is staged. */
+  memory: DeviceMemory | undefined;
   argumentsOffset = 0;
   /** Slots in rings now, and ranges that must run again. */
   inFlight = 0;
@@ -93,6 +95,7 @@ export class Batch {
    */
   stage(block: ArenaBlock, memory: DeviceMemory, wipe: boolean): void {
     this.block = block;
+    this.memory = memory;
     if (wipe) memory.u8.fill(0, block.offset, block.offset + block.sizeBytes);
     this.argumentsOffset = block.offset;
     const { shape } = this.kernel;
@@ -169,6 +172,12 @@ export class Batch {
     while (job.readyItems < this.itemCount && this.doneSlots[job.readyItems / this.slotItems] === 1) {
       job.readyItems = Math.min(this.itemCount, job.readyItems + this.slotItems);
     }
+  }
+
+  /** The jobs whose items a range holds. */
+  jobsOf(firstItem: number, itemCount: number): Job[] {
+    const end = firstItem + itemCount;
+    return this.jobs.filter((job) => job.firstItem < end && job.firstItem + job.inputs.itemCount > firstItem);
   }
 
   /** Byte offset of a slot's data. */

@@ -27,7 +27,11 @@ export function formJobs(lane: Lane, isResident: (column: SourceColumn) => boole
 
 /** Columns that already lie in the arena are used in place, which joined jobs cannot. */
 function mayShare(job: Job, isResident: (column: SourceColumn) => boolean): boolean {
-  return job.kernel.isCoalescible && !job.inputs.sources.some((source) => source !== undefined && isResident(source));
+  return (
+    job.kernel.isCoalescible &&
+    !job.runsAlone &&
+    !job.inputs.sources.some((source) => source !== undefined && isResident(source))
+  );
 }
 
 function sameUniforms(a: Job, b: Job): boolean {

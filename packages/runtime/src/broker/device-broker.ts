@@ -18,9 +18,11 @@ import type { ExecutorSlots } from '../kernel-host/executor-slots.js';
 import type { EndedExecutor } from '../kernel-host/fault-domain.js';
 import type { KernelHostEvents, PersistentKernelHost } from '../kernel-host/persistent-kernel-host.js';
 import { RingSet } from '../kernel-host/ring-set.js';
+import type { SelectedDevice } from '../placement/device-selector.js';
 import { Admission } from './admission.js';
 import type { Batch } from './batch.js';
 import { DeviceErrors } from './device-errors.js';
+import { evacuate } from './evacuation.js';
 import { FairQueue } from './fair-queue.js';
 import type { Lane, TenantQueue } from './fair-queue.js';
 import { InFlightTable } from './in-flight-table.js';
@@ -67,6 +69,8 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     health: ResolvedHealthOptions,
     private readonly clock: Clock,
     private readonly logger: Logger,
+    /** Where a job goes on when this device is quarantined; undefined where no other can run it. */
+    private readonly substituteFor: (job: Job) => SelectedDevice | undefined = () => undefined,
   ) {
     const { device } = host;
     host.events = this;
@@ -111,6 +115,11 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     return this.clock.nowMs();
   }
 
+  /** Whether a job was admitted and has not ended. */
+  get hasJobs(): boolean {
+    return this.liveJobs > 0;
+  }
+
   /** Jobs admitted and in no batch yet. */
   get queuedJobs(): number {
     return this.queue.queued;
@@ -153,6 +162,24 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
       job.end('completed', undefined);
       return;
     }
+    this.admit(job);
+  }
+
+  /** Takes over a job that another device admitted and can run no longer: no limit of this one refuses it. */
+  adopt(job: Job): void {
+    this.metrics.submitted++;
+    this.admit(job);
+  }
+
+  /** Whether a job of another device could ever be staged here. */
+  fits(job: Job): boolean {
+    const { batch, firstItem, elementBases } = job;
+    const fits = this.staging.sizeOf(job) <= this.staging.arena.capacityBytes;
+    Object.assign(job, { batch, firstItem, elementBases });
+    return fits;
+  }
+
+  private admit(job: Job): void {
     this.liveJobs++;
     this.staging.residents.pin(job);
     this.queue.enqueue(job);
@@ -209,6 +236,12 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     const { tenant, lane } = due;
     const batch = lane.batch ?? this.formBatch(tenant, lane);
     if (batch === undefined) return false;
+    if (batch.jobs[0]!.runsAlone) {
+      this.abandon(batch);
+      this.queue.charge(tenant, batch.kernel.expectedNs(batch.itemCount));
+      this.recovery.restart(batch, 'suspect');
+      return true;
+    }
     const count = batch.nextSlotItems;
     const first = batch.takeSlot();
     lane.batch = batch.hasMoreSlots ? batch : undefined;
@@ -423,7 +456,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
   }
 
   private stopJob(job: Job, state: 'failed' | 'cancelled', error: GpuBridgeError): void {
-    if (job.hasEnded) return;
+    if (job.hasEnded || job.owner !== this) return;
     const waited = job.batch === undefined;
     this.endJob(job, state, error);
     if (waited) {
@@ -466,10 +499,48 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     this.pump();
   }
 
+  /** Everything that was admitted goes on elsewhere; what can run nowhere else is lost. */
   quarantined(reason: string): void {
     const lost = (): GpuBridgeError => this.errors.lost(reason, this.host.deaths);
     this.admission.suspend(lost);
-    this.failEverything(lost);
+    const jobs = evacuate(this.queue, this.staging, this.recovery, (batch) => this.abandon(batch));
+    let redirected = 0;
+    for (const job of jobs) {
+      const target = this.substituteFor(job);
+      if (target === undefined) {
+        this.endJob(job, 'failed', lost());
+        if (job.batch === undefined) this.staging.residents.unpin(job);
+      } else {
+        redirected++;
+        this.handOver(job, target);
+      }
+    }
+    for (const batch of this.staging.batches()) this.settleBatch(batch);
+    if (jobs.length > 0)
+      this.logger.warn('a quarantined device handed over its jobs', {
+        device: this.description.id,
+        redirected,
+        failed: jobs.length - redirected,
+      });
+    this.notifyPressure();
+  }
+
+  private handOver(job: Job, { broker, fallback }: SelectedDevice): void {
+    const { batch, holdsMemory } = job;
+    this.withDeadline.delete(job);
+    this.liveJobs--;
+    this.metrics.redirected++;
+    // What it was to read in place here stays allocated: it is copied from there, now or at another attempt.
+    job.whenEnded(() => {
+      if (job.owner !== this) this.staging.residents.unpin(job);
+    });
+    job.moveTo(broker, broker.host.kernel(job.kernelId)!, fallback, () => {
+      if (batch === undefined || !holdsMemory) return;
+      batch.holders--;
+      this.settleBatch(batch);
+    });
+    broker.adopt(job);
+    if (this.liveJobs === 0) this.drained?.();
   }
 
   // --- end of life -----------------------------------------------------------------------------------------------------

@@ -50,6 +50,14 @@ export class Lane {
     this.head = 0;
   }
 
+  /** Takes every job that waits. */
+  takeAll(): Job[] {
+    const jobs = [...this.waiting()];
+    this.jobs = [];
+    this.head = 0;
+    return jobs;
+  }
+
   *waiting(): Iterable<Job> {
     for (let i = this.head; i < this.jobs.length; i++) if (!this.jobs[i]!.hasEnded) yield this.jobs[i]!;
   }
@@ -182,6 +190,16 @@ export class FairQueue {
 
   charge(tenant: TenantQueue, costNs: number): void {
     tenant.deficitNs = Math.max(0, tenant.deficitNs - costNs);
+  }
+
+  /** Takes every job that waits, tenant by tenant. */
+  takeWaiting(): Job[] {
+    const jobs: Job[] = [];
+    for (const tenant of this.tenants.values()) {
+      for (const lane of tenant.lanes) jobs.push(...lane.takeAll());
+      this.count(tenant, -tenant.queued);
+    }
+    return jobs;
   }
 
   /** Every job that waits, for a shutdown. */

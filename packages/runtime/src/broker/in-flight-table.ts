@@ -31,10 +31,7 @@ export class InFlightEntry {
 
   /** The jobs whose items it holds. */
   jobs() {
-    const end = this.firstItem + this.itemCount;
-    return this.batch.jobs.filter(
-      (job) => job.firstItem < end && job.firstItem + job.inputs.itemCount > this.firstItem,
-    );
+    return this.batch.jobsOf(this.firstItem, this.itemCount);
   }
 }
 

@@ -44,6 +44,11 @@ export class Recovery {
     return taken(this.reruns.shift());
   }
 
+  /** Jobs of which something waits to run again alone. */
+  *suspectedJobs(): Iterable<Job> {
+    for (const { batch, firstItem, itemCount } of this.suspects) yield* batch.jobsOf(firstItem, itemCount);
+  }
+
   /** Everything that waits to run again; none of it will. */
   dropAll(): readonly Rerun[] {
     const dropped = [...this.suspects.splice(0), ...this.reruns.splice(0)];
@@ -66,12 +71,12 @@ export class Recovery {
 
   /** Everything in the batch runs again: as one suspect, or, where nobody is suspected, in slots as before. */
   restart(batch: Batch, kind: 'suspect' | 'innocent'): void {
-    if (kind === 'suspect') {
-      this.push(this.suspects, batch, 0, batch.itemCount);
-      return;
-    }
-    for (let first = 0; first < batch.itemCount; first += batch.slotItems)
-      this.push(this.reruns, batch, first, Math.min(batch.slotItems, batch.itemCount - first));
+    const list = kind === 'suspect' ? this.suspects : this.reruns;
+    // Another death would have to begin anew, so a suspect with effects is one slot.
+    const isWhole = kind === 'suspect' && batch.kernel.descriptor.effects !== 'pure';
+    const items = isWhole ? batch.itemCount : batch.slotItems;
+    for (let first = 0; first < batch.itemCount; first += items)
+      this.push(list, batch, first, Math.min(items, batch.itemCount - first));
   }
 
   /** One of these jobs, which shared a slot, misbehaved: each runs alone and answers for itself. */

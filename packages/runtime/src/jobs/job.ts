@@ -43,11 +43,13 @@ export class Job implements KernelHandle {
   attempts = 1;
   /** How often an executor died while it ran this job, as a suspect, alone. */
   aloneDeaths = 0;
+  /** Suspected on a device that it left: it runs alone from the start. */
+  runsAlone = false;
   startedMs = 0;
   endedMs = 0;
   serviceNs = 0;
   /** What its entries ask of the device. */
-  readonly mode: Mode;
+  mode: Mode;
   /** Mode in which its latest slot ran; `ANY` while none has. */
   ranMode: number = Mode.ANY;
 
@@ -64,6 +66,10 @@ export class Job implements KernelHandle {
   readerTaken = false;
   /** A reader has begun: its results no longer expire. */
   isBeingRead = false;
+  /** A reader holds views of device memory. */
+  private hasLent = false;
+  /** Frees the memory that a reader still has views of, on a device that the job has left. */
+  private endLoan: (() => void) | undefined;
   /** Its results stayed unread for too long and are gone. */
   isExpired = false;
   /** Links in the broker's list of jobs whose results nobody has read yet, oldest first. */
@@ -78,11 +84,11 @@ export class Job implements KernelHandle {
   private endListener: (() => void) | undefined;
 
   constructor(
-    readonly kernel: LoadedKernel,
+    public kernel: LoadedKernel,
     readonly inputs: BoundInputs,
     readonly hints: GpuExecutionHints,
-    readonly fallback: boolean,
-    readonly owner: JobOwner,
+    public fallback: boolean,
+    public owner: JobOwner,
   ) {
     this.tenant = hints.tenant ?? 'default';
     this.priority = hints.priority ?? 'normal';
@@ -122,6 +128,7 @@ export class Job implements KernelHandle {
   dispose(): void {
     if (!this.hasEnded) this.owner.cancel(this);
     this.owner.release(this);
+    this.returnLoan();
   }
 
   [Symbol.dispose](): void {
@@ -143,6 +150,41 @@ export class Job implements KernelHandle {
     if (this.state !== 'queued') return;
     this.state = 'running';
     this.startedMs = nowMs;
+  }
+
+  /**
+   * It goes to another device and begins anew there, but for what a reader has taken.
+   *
+   * @param leave - frees what it holds on the old one; called when no reader has views of it any more.
+   */
+  moveTo(owner: JobOwner, kernel: LoadedKernel, fallback: boolean, leave: () => void): void {
+    this.owner = owner;
+    this.kernel = kernel;
+    this.fallback ||= fallback;
+    this.mode = modeAsked(this.hints, owner.description);
+    if (this.state === 'running') this.attempts++;
+    this.batch = undefined;
+    this.firstItem = 0;
+    this.elementBases = [];
+    this.remainingItems = this.inputs.itemCount;
+    this.readyItems = 0;
+    this.holdsMemory = false;
+    // What an earlier device lent is not this one's.
+    if (this.hasLent && this.endLoan === undefined) this.endLoan = leave;
+    else leave();
+  }
+
+  /** A reader has got views of device memory. */
+  lend(): void {
+    this.hasLent = true;
+  }
+
+  /** The reader uses the views that it got no longer. */
+  returnLoan(): void {
+    const end = this.endLoan;
+    this.hasLent = false;
+    this.endLoan = undefined;
+    end?.();
   }
 
   end(state: 'completed' | 'failed' | 'cancelled', error: GpuBridgeError | undefined): void {

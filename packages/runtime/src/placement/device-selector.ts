@@ -4,7 +4,7 @@ import type { DeviceBroker } from '../broker/device-broker.js';
 
 export interface SelectedDevice {
   readonly broker: DeviceBroker;
-  /** The wanted type of device was not there. */
+  /** The wanted device or type of device was not there. */
   readonly fallback: boolean;
 }
 
@@ -22,12 +22,15 @@ export class DeviceSelector {
    *   `KERNEL_REFUSED` when the kernel could not be loaded there.
    */
   select(hints: GpuExecutionHints, kernel: KernelDescriptor): SelectedDevice {
-    if (hints.preferredDevice !== undefined)
-      return { broker: this.named(hints.preferredDevice, kernel), fallback: false };
+    if (hints.preferredDevice !== undefined) {
+      const broker = this.named(hints.preferredDevice, kernel);
+      const other = isOpen(broker) ? undefined : this.substitute(hints, kernel);
+      return other ?? { broker, fallback: false }; // with no other, its broker says why
+    }
     const loaded = this.brokers.filter((broker) => broker.host.kernel(kernel.id) !== undefined);
     if (loaded.length === 0) throw this.nothing(kernel);
     // A device that was given up queues nothing, and would look least loaded; with no other, its broker says why.
-    const open = loaded.filter(({ host: { health } }) => health !== 'quarantined' && health !== 'closed');
+    const open = loaded.filter(isOpen);
     const able = open.length > 0 ? open : loaded;
     const wanted = hints.deviceType;
     if (wanted === undefined) return { broker: leastLoaded(able), fallback: false };
@@ -37,6 +40,33 @@ export class DeviceSelector {
     if (last.length === 0) throw this.nothing(kernel, wanted);
     this.report(wanted, last[0]!.description.id);
     const broker = leastLoaded(last);
+    broker.metrics.fallbacks++;
+    return { broker, fallback: true };
+  }
+
+  /**
+   * A device for what another one, which is quarantined, was to do: of the wanted type if there is one, else the CPU, else
+   * any that runs the kernel; undefined when none does.
+   *
+   * @param accepts - what else it must be.
+   */
+  substitute(
+    { preferredDevice, deviceType }: GpuExecutionHints,
+    kernel: KernelDescriptor,
+    accepts: (broker: DeviceBroker) => boolean = () => true,
+  ): SelectedDevice | undefined {
+    const able = this.brokers.filter((b) => isOpen(b) && b.host.kernel(kernel.id) !== undefined && accepts(b));
+    const groups = [
+      able.filter((broker) => deviceType === undefined || broker.description.type === deviceType),
+      able.filter((broker) => broker.description.type === 'cpu'),
+      able,
+    ];
+    const fitting = groups.find((group) => group.length > 0);
+    if (fitting === undefined) return undefined;
+    const broker = leastLoaded(fitting);
+    const { id, type } = broker.description;
+    const isPreferred = preferredDevice === undefined || preferredDevice === id;
+    if (isPreferred && (deviceType === undefined || deviceType === type)) return { broker, fallback: false };
     broker.metrics.fallbacks++;
     return { broker, fallback: true };
   }
@@ -74,4 +104,8 @@ function leastLoaded(brokers: readonly DeviceBroker[]): DeviceBroker {
   let best = brokers[0]!;
   for (const broker of brokers) if (broker.queuedJobs < best.queuedJobs) best = broker;
   return best;
+}
+
+function isOpen({ host: { health } }: DeviceBroker): boolean {
+  return health !== 'quarantined' && health !== 'closed';
 }

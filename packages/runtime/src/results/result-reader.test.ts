@@ -33,8 +33,8 @@ function flatJob(items: number): { job: Job; owner: TestOwner; batch: Batch } {
   return { job, owner, batch: stage(flat, [job]) };
 }
 
-const reader = (job: Job, owner: TestOwner, mode: 'copy' | 'borrow' = 'copy'): ResultReader =>
-  new ResultReader(job, owner, 60_000, memory, mode === 'copy' ? new ResultChunks() : undefined);
+const reader = (job: Job, _owner: TestOwner, mode: 'copy' | 'borrow' = 'copy'): ResultReader =>
+  new ResultReader(job, 60_000, mode === 'copy' ? new ResultChunks() : undefined);
 
 async function all(results: ResultReader): Promise<Batches[]> {
   const batches: Batches[] = [];

@@ -1,7 +1,6 @@
 import { GpuBridgeError } from '@gpu-bridge/abstractions';
 import type { ColumnBatch } from '@gpu-bridge/abstractions';
-import type { DeviceMemory } from '../columns/device-memory.js';
-import type { Job, JobOwner } from '../jobs/job.js';
+import type { Job } from '../jobs/job.js';
 import type { ResultChunks } from './result-chunks.js';
 import { resultBatch } from './result-views.js';
 
@@ -9,7 +8,7 @@ type Batches = ColumnBatch<Record<string, unknown>>;
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 /**
- * A job's results in item order, each as soon as it and all before it are done. Written as an iterator object rather
+ * A job's results in item order, each as soon as it and all before it are done, from whichever device the job is on. Written as an iterator object rather
  * than an async generator: a generator costs two more promises per batch.
  */
 export class ResultReader implements AsyncIterableIterator<Batches> {
@@ -19,9 +18,7 @@ export class ResultReader implements AsyncIterableIterator<Batches> {
   /** @param chunks - memory for copies; undefined lends views of device memory. */
   constructor(
     private readonly job: Job,
-    private readonly owner: JobOwner,
     private readonly retentionMs: number,
-    private readonly memory: DeviceMemory,
     private readonly chunks: ResultChunks | undefined,
   ) {
     if (job.readerTaken) {
@@ -40,6 +37,7 @@ export class ResultReader implements AsyncIterableIterator<Batches> {
 
   async next(): Promise<IteratorResult<Batches>> {
     if (this.finished) return DONE;
+    if (this.chunks === undefined) this.job.returnLoan();
     while (this.job.readyItems <= this.taken && !this.job.hasEnded) await this.job.nextProgress();
     const { job } = this;
     if (job.isExpired) throw this.finish(this.expired());
@@ -48,13 +46,14 @@ export class ResultReader implements AsyncIterableIterator<Batches> {
       this.finish(undefined);
       return DONE;
     }
-    this.owner.claim(job);
+    job.owner.claim(job);
     const firstItem = this.taken;
     const itemCount = job.readyItems - firstItem;
-    const value = resultBatch(job, firstItem, itemCount, this.memory, this.chunks);
+    const value = resultBatch(job, firstItem, itemCount, job.batch!.memory!, this.chunks);
     this.taken = job.readyItems;
     // A copy needs device memory no longer; a view does until the next batch is asked for.
-    if (this.chunks !== undefined && this.taken === job.inputs.itemCount) this.owner.release(job);
+    if (this.chunks === undefined) job.lend();
+    else if (this.taken === job.inputs.itemCount) job.owner.release(job);
     return { done: false, value };
   }
 
@@ -67,7 +66,8 @@ export class ResultReader implements AsyncIterableIterator<Batches> {
 
   private finish<E extends GpuBridgeError | undefined>(error: E): E {
     this.finished = true;
-    this.owner.release(this.job);
+    this.job.returnLoan();
+    this.job.owner.release(this.job);
     return error;
   }
 

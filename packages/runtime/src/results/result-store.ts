@@ -19,14 +19,7 @@ export class ResultStore {
       throw GpuBridgeError.invalidArgument('handle', handle, 'a handle that this bridge returned');
     }
     if (mode !== 'copy' && mode !== 'borrow') throw GpuBridgeError.invalidArgument('mode', mode, 'copy or borrow');
-    const broker = handle.owner;
-    return new ResultReader(
-      handle,
-      broker,
-      this.retentionMs,
-      broker.staging.memory,
-      mode === 'copy' ? this.chunksOf(handle.tenant) : undefined,
-    );
+    return new ResultReader(handle, this.retentionMs, mode === 'copy' ? this.chunksOf(handle.tenant) : undefined);
   }
 
   private chunksOf(tenant: string): ResultChunks {

@@ -48,7 +48,7 @@ struct Stepper {
   void Act(std::uint32_t* results, std::uint32_t count, Action action) {
     if (log == nullptr) return action(results);
     if (cursor < log->length) {
-      std::memcpy(results, log->results + cursor + 1, count * 4);
+      if (count > 0) std::memcpy(results, log->results + cursor + 1, count * 4);
       cursor += count + 1;
       return;
     }
@@ -58,7 +58,7 @@ struct Stepper {
     action(results);
     if (log->length + count + 1 > kMaxLog) throw Violation{"the log of an operation is too short"};
     log->results[log->length] = count;  // Also so that an action without results is in the log.
-    std::memcpy(log->results + log->length + 1, results, count * 4);
+    if (count > 0) std::memcpy(log->results + log->length + 1, results, count * 4);
     log->length += count + 1;
     cursor = log->length;
   }

@@ -14,7 +14,10 @@ export type Priority = (typeof PRIORITIES)[number];
 
 /** What a caller may say about one submission. All fields are optional; unknown fields are refused. */
 export interface GpuExecutionHints {
-  /** Device id such as `cpu:0`; refused with `DEVICE_NOT_FOUND` when no such device is open. */
+  /**
+   * Device id such as `cpu:0`; refused with `DEVICE_NOT_FOUND` when no such device is open. While it is quarantined another
+   * one does the job, and its result says `fallback: true`.
+   */
   readonly preferredDevice?: string;
   /** Wanted kind of device. Without one of that kind the job runs on the CPU and its result says `fallback: true`. */
   readonly deviceType?: DeviceType;

@@ -128,10 +128,11 @@ export interface GpuResult {
   readonly deviceId: string;
   readonly deviceType: DeviceType;
   readonly backend: string;
+  /** Mode in which its last slot ran. */
   readonly executionMode: ExecutionMode;
-  /** The wanted type of device was not there, so the CPU did it. */
+  /** The wanted device or type of device was not there, or was quarantined, so another did it. */
   readonly fallback: boolean;
-  /** 1 + how often a death of an executor made it run again. */
+  /** 1 + how often a death of an executor, or a move to another device, made it run again. */
   readonly attempts: number;
   /** Submission to first slot, ns. */
   readonly queuedNs: number;
@@ -149,7 +150,7 @@ export interface DevicePressure {
   readonly deviceId: string;
   /** Jobs admitted and not yet in a ring. */
   readonly queuedJobs: number;
-  /** Queued jobs over the queue's limit, 0 … 1. */
+  /** Queued jobs over the queue's limit, 0 … 1; above 1 only with jobs that were redirected here. */
   readonly queueUse: number;
   /** Executors that have work, over all executors, 0 … 1. */
   readonly utilisation: number;
@@ -206,7 +207,7 @@ export interface DeviceCounters {
   /** Executor incarnations that died or were killed. */
   readonly deaths: number;
   readonly violations: number;
-  /** Jobs that wanted another type of device. */
+  /** Jobs that wanted another device or type of device. */
   readonly fallbacks: number;
   /** Admitted jobs that were handed to another device because this one was quarantined. */
   readonly redirected: number;

@@ -6,13 +6,12 @@ import { Op, Status, createCqe, createSqe } from '@gpu-bridge/protocol';
 const square = mapKernel('square', { params: { x: input(u32), y: output(u32) } }, (_k, { x, y }) => {
   y.value = x * x;
 });
-const wasm = createKernelCompiler()
-  .compile(square)
-  .artifacts.find(({ target }) => target === 'wasm')!;
+const { descriptor, artifacts } = createKernelCompiler().compile(square);
+const wasm = artifacts.find(({ target }) => target === 'wasm')!;
 
 const backend = new CpuBackend({ workers: 2, arenaMiB: 16, spinPolls: 20_000 });
 const device = await backend.open('cpu:0'); // two threads that poll a ring each
-await device.provideKernel(1, wasm);
+await device.provideKernel(1, wasm, descriptor);
 
 const completion = createCqe();
 for (const { ring, generation } of device.executors) {

@@ -70,6 +70,8 @@ export {
   SCRATCH_ALIGN_BYTES,
   argumentLayout,
 } from './kernels/argument-layout.js';
+export { RunCheck } from './kernels/run-check.js';
+export type { RunBounds, RunShape } from './kernels/run-check.js';
 export { RETRY_ADVICE } from './errors/error-codes.js';
 export type { ErrorCode, ErrorDetails, KernelDiagnostic, RetryAdvice } from './errors/error-codes.js';
 export { GpuBridgeError } from './errors/gpu-bridge-error.js';

@@ -1,5 +1,5 @@
 import { GpuBridgeError } from '@gpu-bridge/abstractions';
-import type { ComputeDevice, DeviceDescription, KernelArtifact } from '@gpu-bridge/abstractions';
+import type { ComputeDevice, DeviceDescription, KernelArtifact, KernelDescriptor } from '@gpu-bridge/abstractions';
 import { ringSizeBytes } from '@gpu-bridge/protocol';
 import { CpuExecutor } from './cpu-executor.js';
 import { WarmWorkers } from './warm-workers.js';
@@ -76,7 +76,7 @@ export class CpuDevice implements ComputeDevice {
     return device;
   }
 
-  async provideKernel(kernelNumber: number, artifact: KernelArtifact): Promise<void> {
+  async provideKernel(kernelNumber: number, artifact: KernelArtifact, descriptor: KernelDescriptor): Promise<void> {
     if (artifact.target !== 'wasm') throw GpuBridgeError.invalidArgument('artifact.target', artifact.target, 'wasm');
     let module: WebAssembly.Module;
     try {
@@ -89,7 +89,8 @@ export class CpuDevice implements ComputeDevice {
         { cause },
       );
     }
-    const message: KernelMessage = { kind: 'kernel', kernelNumber, module };
+    const { kind, layout, workgroup } = descriptor;
+    const message: KernelMessage = { kind: 'kernel', kernelNumber, module, shape: { kind, layout, workgroup } };
     this.kernels.push(message);
     for (const executor of this.executors) executor.send(message);
   }

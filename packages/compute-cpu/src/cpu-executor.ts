@@ -109,14 +109,14 @@ export class CpuExecutor implements Executor {
 
   private newRing(): SiloEnd {
     const { memory, ringOffset, ringCapacity } = this.setting;
-    const ring = new RingMemory(memory.buffer as unknown as SharedArrayBuffer, ringOffset, ringCapacity);
+    const ring = new RingMemory(memory.buffer, ringOffset, ringCapacity);
     ring.initialise(this.generation);
     return new SiloEnd(ring);
   }
 
   private startMessage(): StartMessage {
-    const { memory, ringOffset, ringCapacity, arenaOffset, arenaEnd, spinPolls } = this.setting;
+    const { memory, group, ringOffset, ringCapacity, arenaOffset, arenaEnd, spinPolls } = this.setting;
     const kernels = [...this.kernels];
-    return { kind: 'start', memory, ringOffset, ringCapacity, arenaOffset, arenaEnd, spinPolls, kernels };
+    return { kind: 'start', memory, group, ringOffset, ringCapacity, arenaOffset, arenaEnd, spinPolls, kernels };
   }
 }

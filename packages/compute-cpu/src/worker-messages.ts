@@ -1,7 +1,11 @@
+import type { RunShape } from '@gpu-bridge/abstractions';
+
 /** What the silo's thread posts to a CPU worker; the worker's answers are `'warm'` and `'polling'`. */
 export interface StartMessage {
   readonly kind: 'start';
   readonly memory: WebAssembly.Memory;
+  /** Number of the executor. */
+  readonly group: number;
   readonly ringOffset: number;
   readonly ringCapacity: number;
   readonly arenaOffset: number;
@@ -15,6 +19,7 @@ export interface KernelMessage {
   readonly kind: 'kernel';
   readonly kernelNumber: number;
   readonly module: WebAssembly.Module;
+  readonly shape: RunShape;
 }
 
 export type WorkerReport = 'warm' | 'polling';

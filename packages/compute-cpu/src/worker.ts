@@ -1,17 +1,21 @@
 /** Entry point of a CPU worker thread: waits for `start`, then lives in the polling loop until stopped or killed. */
 import { parentPort, receiveMessageOnPort } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
+import { RunCheck } from '@gpu-bridge/abstractions';
 import { ExecutorEnd, Op, RingMemory, Status } from '@gpu-bridge/protocol';
 import type { Cqe, Sqe } from '@gpu-bridge/protocol';
 import { runPollingLoop } from './polling-loop.js';
 import type { KernelMessage, StartMessage, WorkerReport } from './worker-messages.js';
 
-type KernelEntry = (argumentBlock: number, firstItem: number, itemCount: number, group: number) => number;
+interface LoadedKernel {
+  readonly run: (argumentBlock: number, firstItem: number, itemCount: number, group: number) => number;
+  readonly check: RunCheck;
+}
 
 const MAX_U32 = 2 ** 32 - 1;
 
 class CpuWorker {
-  private readonly kernels = new Map<number, KernelEntry>();
+  private readonly kernels = new Map<number, LoadedKernel>();
   private readonly ring: ExecutorEnd;
   private readonly generation: number;
 
@@ -43,16 +47,11 @@ class CpuWorker {
       completion.status = Status.UNKNOWN_KERNEL;
       return;
     }
-    const block = entry.paramsLow;
-    const { arenaOffset, arenaEnd } = this.start;
-    if (entry.paramsHigh !== 0 || block < arenaOffset || block >= arenaEnd || block % 16 !== 0) {
-      completion.status = Status.BAD_ARGUMENT_BLOCK;
-      return;
-    }
+    completion.status = kernel.check.statusOf(entry);
+    if (completion.status !== Status.OK) return;
     try {
-      const violations = kernel(block, entry.firstItem, entry.itemCount, entry.group);
+      const violations = kernel.run(entry.paramsLow, entry.firstItem, entry.itemCount, entry.group);
       completion.violations = violations < 0 ? MAX_U32 : violations;
-      completion.status = Status.OK;
     } catch {
       // A trap: the module reached memory outside the whole region, or ran out of stack.
       completion.status = Status.KERNEL_FAULT;
@@ -71,7 +70,7 @@ class CpuWorker {
   }
 
   /** A module that cannot be instantiated stays unknown: running it answers so, and the other kernels still run. */
-  private tryInstantiate({ kernelNumber, module }: KernelMessage): boolean {
+  private tryInstantiate({ kernelNumber, module, shape }: KernelMessage): boolean {
     let run: unknown;
     try {
       run = new WebAssembly.Instance(module, { env: { memory: this.start.memory } }).exports['run'];
@@ -79,7 +78,11 @@ class CpuWorker {
       return false;
     }
     if (typeof run !== 'function') return false;
-    this.kernels.set(kernelNumber, run as KernelEntry);
+    const { memory, ...bounds } = this.start;
+    this.kernels.set(kernelNumber, {
+      run: run as LoadedKernel['run'],
+      check: new RunCheck(shape, { ...bounds, memory: memory.buffer }),
+    });
     return true;
   }
 }

@@ -18,6 +18,8 @@ export interface BackendSubject {
   /** A fresh backend; each case makes one and closes what it opened. At least two executors are wanted. */
   readonly createBackend: () => ComputeBackend | Promise<ComputeBackend>;
   readonly compiler: KernelCompiler;
+  /** Seals the device after each kernel that a case loads, so that all cases run in its resident form. */
+  readonly seals?: boolean;
   /** Default: the first device that is discovered. */
   readonly deviceId?: string;
   /**
@@ -92,7 +94,8 @@ function contextOf(
     open: async () => {
       const device = await backend.open(description.id);
       devices.push(device);
-      return new DeviceDriver(device, { compiler: subject.compiler, boundMs: subject.boundMs ?? 30_000 });
+      const { compiler, boundMs = 30_000, seals = false } = subject;
+      return new DeviceDriver(device, { compiler, boundMs, seals });
     },
     need: (feature) => {
       const reason = subject.lacks?.[feature];

@@ -1,9 +1,10 @@
 /** Kernels no compiler makes: what they do is their only purpose, so they are written by hand for each target. */
 import type { KernelArtifact, KernelTarget } from '@gpu-bridge/abstractions';
+import { Unsupported } from '../driver/unsupported.js';
 
 /**
  * `spin` never returns, `fault` traps as soon as it runs, `garbage` is refused when it is provided, `unlinkable` is a
- * module that cannot be instantiated.
+ * module that cannot be instantiated. They take no arguments and run where the block has at least one item.
  */
 export type RawKernel = 'spin' | 'fault' | 'garbage' | 'unlinkable';
 
@@ -21,13 +22,47 @@ const WASM: Record<RawKernel, Uint8Array<ArrayBuffer>> = {
   unlinkable: wasmModule([0x00], 'nothing'), // imports what no device has
 };
 
-/** The kernel for the first of the targets that has one. */
-export function rawArtifact(kernel: RawKernel, targets: readonly KernelTarget[]): KernelArtifact | undefined {
+const CPP: Record<RawKernel, string> = {
+  spin: cppFunction('raw', 'for (volatile int turns = 0;;) turns = turns + 1;'),
+  fault: cppFunction('raw', '__builtin_trap();'),
+  garbage: 'no C++',
+  unlinkable: cppFunction('other', 'return 0;'),
+};
+
+const OPENCL: Record<RawKernel, string> = {
+  spin: openClKernel('raw', 'for (;;) *(volatile __global uint*)violations = 0;'),
+  // Where no memory is. The language has no instruction that traps.
+  fault: openClKernel('raw', '*(volatile __global uint*)(argumentBlock - argumentBlock + 64) = first;'),
+  garbage: 'no OpenCL C',
+  unlinkable: openClKernel('other', ''),
+};
+
+/**
+ * The kernel for the first of the targets that has one.
+ *
+ * @throws Unsupported where none has.
+ */
+export function rawArtifact(kernel: RawKernel, targets: readonly KernelTarget[]): KernelArtifact {
   for (const target of targets) {
     if (target === 'js') return { target, source: JS[kernel] };
     if (target === 'wasm') return { target, bytes: WASM[kernel] };
+    if (target === 'cpp')
+      return { target, source: CPP[kernel], entry: 'raw', flags: ['-std=c++20', '-O1', '-shared', '-fPIC'] };
+    if (target === 'opencl') return { target, source: OPENCL[kernel], entry: 'raw', flags: [] };
   }
-  return undefined;
+  throw new Unsupported(`no hand-written kernel for ${targets.join(', ')}`);
+}
+
+function cppFunction(name: string, body: string): string {
+  return `#include <cstdint>
+extern "C" int32_t ${name}(uint8_t*, uint64_t, uint32_t, uint32_t, uint32_t) { ${body} }
+`;
+}
+
+function openClKernel(name: string, body: string): string {
+  return `__kernel void ${name}(__global uchar* memory, ulong argumentBlock, uint first, uint count, uint group,
+                   __global uint* violations) { ${body} }
+`;
 }
 
 /** A module with a `run` of this body, over the shared memory imported as `env.<memoryName>`. */

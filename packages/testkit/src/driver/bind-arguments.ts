@@ -60,7 +60,7 @@ export function bindArguments(
     const given = role === 'workspace' ? undefined : givenValues(slot, inputs[slot.param]);
     const count = role === 'workspace' ? workspaceBytes / 4 : (given?.length ?? roomFor(slot, request, params));
     const perExecutor = role === 'scratch' || role === 'workspace';
-    const groups = perExecutor ? device.executors.length : 1;
+    const groups = perExecutor ? device.executors.length * device.description.lanes : 1;
     const stride = perExecutor ? roundUp(count * sizeOf(slot.dtype), SCRATCH_ALIGN_BYTES) : count * sizeOf(slot.dtype);
     const what = `${slot.param}.${slot.part === 'column' ? slot.column : slot.part} of ${name}`;
     const offset = arena.allocate(what, groups * stride);

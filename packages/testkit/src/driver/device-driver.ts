@@ -9,6 +9,7 @@ import type {
   KernelCompiler,
   KernelDefinition,
   KernelDescriptor,
+  LinkMember,
 } from '@gpu-bridge/abstractions';
 import type { Cqe, Sqe } from '@gpu-bridge/protocol';
 import { bindArguments } from './bind-arguments.js';
@@ -20,6 +21,8 @@ export interface DriverOptions {
   readonly compiler: KernelCompiler;
   /** Longest wait for anything, ms: a bound on failure, not a pace. Default 30,000. */
   readonly boundMs?: number;
+  /** Seals the device after each kernel that it loads, so that entries run in its resident form. Default false. */
+  readonly seals?: boolean;
 }
 
 /** A kernel that the device knows. */
@@ -62,7 +65,9 @@ const WITHOUT_PARAMETERS: KernelDescriptor = {
 export class DeviceDriver {
   readonly arena: GuardedArena;
   private readonly boundMs: number;
-  private kernels = 0;
+  /** Number of the kernel that was provided last, refused or not. */
+  lastKernel = 0;
+  private readonly members: LinkMember[] = [];
   private entries = 0;
 
   constructor(
@@ -86,8 +91,27 @@ export class DeviceDriver {
    * @throws Unsupported when the device says that it cannot take this kernel.
    */
   async load(definition: KernelDefinition): Promise<LoadedKernel> {
+    const loaded = await this.loadUnsealed(definition);
+    if (this.options.seals === true) await this.seal();
+    return loaded;
+  }
+
+  /** As `load`, whatever the option `seals` says. */
+  async loadUnsealed(definition: KernelDefinition): Promise<LoadedKernel> {
     const { descriptor, artifact } = this.compile(definition);
-    return { kernelNumber: await this.loadArtifact(artifact, descriptor), descriptor };
+    const kernelNumber = await this.loadArtifact(artifact, descriptor);
+    this.members.push({ number: kernelNumber, definition });
+    return { kernelNumber, descriptor };
+  }
+
+  /** Seals the device, where it can be, with the kernels that were loaded from definitions. */
+  async seal(): Promise<void> {
+    const { device, members } = this;
+    const { compiler } = this.options;
+    await device.seal?.((target) => {
+      if (compiler.link === undefined) throw new Unsupported(`the compiler links nothing for ${target}`);
+      return compiler.link(members, target);
+    });
   }
 
   /** As `load`, but executors learn of it only by `Op.LOAD_KERNEL` or a restart. */
@@ -109,9 +133,16 @@ export class DeviceDriver {
 
   /** Provides the artifact without telling the executors. */
   async provide(artifact: KernelArtifact, descriptor = WITHOUT_PARAMETERS): Promise<number> {
-    const kernelNumber = ++this.kernels;
+    const kernelNumber = ++this.lastKernel;
     await this.device.provideKernel(kernelNumber, artifact, descriptor);
     return kernelNumber;
+  }
+
+  /** An argument block of one item, for kernels without parameters. */
+  blockWithoutParameters(): number {
+    const offset = this.arena.allocate('an argument block', ARGUMENT_HEADER_BYTES);
+    new Uint32Array(this.device.memory, offset, 4).fill(1);
+    return offset;
   }
 
   bind(kernel: LoadedKernel, request: BindRequest): BoundArguments {

@@ -13,6 +13,7 @@ export const BACKEND_FAULTS = {
   'accepts-unknown-op': 'runs entries whatever their operation',
   'unknown-kernel-is-ok': 'reports success for a kernel it does not know',
   'bad-block-is-ok': 'reports success for an argument block outside the arena',
+  'bad-range-is-ok': 'reports success for a range outside the argument block',
   'fault-is-ok': 'reports success after a kernel trapped',
   'load-failure-is-ok': 'reports success for a kernel it could not load',
   'violations-not-counted': 'reports no violations',

@@ -8,6 +8,7 @@ const NOW_AND_THEN = 5;
 const OK_INSTEAD_OF: Partial<Record<BackendFault, Status>> = {
   'unknown-kernel-is-ok': Status.UNKNOWN_KERNEL,
   'bad-block-is-ok': Status.BAD_ARGUMENT_BLOCK,
+  'bad-range-is-ok': Status.BAD_RANGE,
   'fault-is-ok': Status.KERNEL_FAULT,
   'load-failure-is-ok': Status.LOAD_FAILED,
 };

@@ -154,8 +154,11 @@ describe('a reference backend', () => {
   it('refuses artifacts of other targets', async () => {
     const device = await new ReferenceBackend().open('reference:0');
     const wasm = { target: 'wasm', bytes: new Uint8Array(8) } as const;
-    await expect(device.provideKernel(1, wasm)).rejects.toSatisfy((e) => GpuBridgeError.is(e, 'KERNEL_BUILD_FAILED'));
-    await expect(device.provideKernel(1, { target: 'js', source: '42' })).rejects.toThrow(/not a function/);
+    const { descriptor } = compiler.compile(kernelOf(() => undefined));
+    await expect(device.provideKernel(1, wasm, descriptor)).rejects.toSatisfy((e) =>
+      GpuBridgeError.is(e, 'KERNEL_BUILD_FAILED'),
+    );
+    await expect(device.provideKernel(1, { target: 'js', source: '42' }, descriptor)).rejects.toThrow(/not a function/);
     await device.close(0);
   });
 });

@@ -1,6 +1,11 @@
-import { ARGUMENT_HEADER_BYTES } from '@gpu-bridge/abstractions';
 import { RingMemory, ringSizeBytes } from '@gpu-bridge/protocol';
-import type { Clock, ComputeDevice, DeviceDescription, KernelArtifact } from '@gpu-bridge/abstractions';
+import type {
+  Clock,
+  ComputeDevice,
+  DeviceDescription,
+  KernelArtifact,
+  KernelDescriptor,
+} from '@gpu-bridge/abstractions';
 import { ReferenceExecutor } from './reference-executor.js';
 import { prepareKernel } from './reference-kernel.js';
 import type { ExecutorHost } from './reference-executor.js';
@@ -49,8 +54,8 @@ export class ReferenceDevice implements ComputeDevice, ExecutorHost {
     return this.closed;
   }
 
-  async provideKernel(kernelNumber: number, artifact: KernelArtifact): Promise<void> {
-    const kernel = prepareKernel(kernelNumber, artifact);
+  async provideKernel(kernelNumber: number, artifact: KernelArtifact, descriptor: KernelDescriptor): Promise<void> {
+    const kernel = prepareKernel(kernelNumber, artifact, descriptor);
     this.provided.push(kernel);
     for (const executor of this.executors) executor.send(kernel);
   }
@@ -96,12 +101,5 @@ export class ReferenceDevice implements ComputeDevice, ExecutorHost {
     let steps = 0;
     while (this.step()) steps++;
     return steps;
-  }
-
-  /** Whether an argument block can begin here. Its length is the kernel's to know; it has a header at least. */
-  holdsArgumentBlock(low: number, high: number): boolean {
-    const offset = high * 2 ** 32 + low;
-    const end = this.arenaOffset + this.arenaBytes;
-    return offset % 16 === 0 && offset >= this.arenaOffset && offset + ARGUMENT_HEADER_BYTES <= end;
   }
 }

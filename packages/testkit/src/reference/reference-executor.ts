@@ -1,4 +1,4 @@
-import { GpuBridgeError, invariant } from '@gpu-bridge/abstractions';
+import { GpuBridgeError, RunCheck, invariant } from '@gpu-bridge/abstractions';
 import { Mode, ExecutorEnd, Op, SiloEnd, Status, createCqe, createSqe } from '@gpu-bridge/protocol';
 import type { Clock, DeviceDescription, ExecutionMode, Executor } from '@gpu-bridge/abstractions';
 import type { Sqe, RingMemory } from '@gpu-bridge/protocol';
@@ -12,6 +12,8 @@ const FOREVER_MS = 2 ** 31 - 1;
 export interface ExecutorHost {
   readonly description: Pick<DeviceDescription, 'id' | 'executionMode' | 'executionModes' | 'faultDomain'>;
   readonly memory: SharedArrayBuffer;
+  readonly arenaOffset: number;
+  readonly arenaBytes: number;
   readonly manual: boolean;
   readonly clock: Pick<Clock, 'nowNs'>;
   readonly isClosed: boolean;
@@ -24,8 +26,6 @@ export interface ExecutorHost {
   told(): Promise<unknown>;
   /** Every kernel provided so far, in order. */
   readonly provided: readonly ProvidedKernel[];
-  /** Whether an argument block can begin at this byte offset, given as two words. */
-  holdsArgumentBlock(low: number, high: number): boolean;
 }
 
 /** What a test can make of the next entry: the executor dies while it runs, or never finishes it. */
@@ -46,7 +46,7 @@ export class ReferenceExecutor implements Executor {
 
   private end: ExecutorEnd;
   private state: 'stopped' | 'running' | 'hung' = 'stopped';
-  private readonly kernels = new Map<number, KernelRun>();
+  private readonly kernels = new Map<number, { readonly run: KernelRun; readonly check: RunCheck }>();
   private nextFault: EntryFault | undefined;
   private scheduled: NodeJS.Immediate | undefined;
   private parked: Promise<void> | undefined;
@@ -161,11 +161,12 @@ export class ReferenceExecutor implements Executor {
     if (sqe.generation !== this.generation) return Status.STALE_GENERATION;
     if (sqe.op === Op.LOAD_KERNEL) return this.takeKernel(sqe.kernel);
     if (sqe.op !== Op.RUN) return Status.UNKNOWN_OP;
-    const run = this.kernels.get(sqe.kernel);
-    if (run === undefined) return Status.UNKNOWN_KERNEL;
-    if (!this.device.holdsArgumentBlock(sqe.paramsLow, sqe.paramsHigh)) return Status.BAD_ARGUMENT_BLOCK;
+    const kernel = this.kernels.get(sqe.kernel);
+    if (kernel === undefined) return Status.UNKNOWN_KERNEL;
+    const status = kernel.check.statusOf(sqe);
+    if (status !== Status.OK) return status;
     try {
-      this.cqe.violations = Math.min(MAX_U32, run(sqe.paramsLow, sqe.firstItem, sqe.itemCount, sqe.group));
+      this.cqe.violations = Math.min(MAX_U32, kernel.run(sqe.paramsLow, sqe.firstItem, sqe.itemCount, sqe.group));
       return Status.OK;
     } catch {
       return Status.KERNEL_FAULT; // its text has no place in a completion
@@ -183,7 +184,10 @@ export class ReferenceExecutor implements Executor {
 
   private load(kernel: ProvidedKernel): boolean {
     try {
-      this.kernels.set(kernel.kernelNumber, kernel.instantiate(this.device.memory));
+      const { memory, arenaOffset, arenaBytes } = this.device;
+      const arenaEnd = arenaOffset + arenaBytes;
+      const check = new RunCheck(kernel.shape, { memory, arenaOffset, arenaEnd, group: this.group });
+      this.kernels.set(kernel.kernelNumber, { run: kernel.instantiate(memory), check });
       return true;
     } catch {
       return false;

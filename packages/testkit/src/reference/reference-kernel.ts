@@ -1,5 +1,5 @@
 import { GpuBridgeError } from '@gpu-bridge/abstractions';
-import type { KernelArtifact } from '@gpu-bridge/abstractions';
+import type { KernelArtifact, RunShape } from '@gpu-bridge/abstractions';
 
 /** Runs a range of items and returns the number of bounds violations. */
 export type KernelRun = (argumentBlock: number, firstItem: number, itemCount: number, group: number) => number;
@@ -7,6 +7,7 @@ export type KernelRun = (argumentBlock: number, firstItem: number, itemCount: nu
 /** A kernel that a device knows under a number. */
 export interface ProvidedKernel {
   readonly kernelNumber: number;
+  readonly shape: RunShape;
   readonly instantiate: (memory: SharedArrayBuffer) => KernelRun;
 }
 
@@ -15,7 +16,7 @@ export interface ProvidedKernel {
  *
  * @throws GpuBridgeError `KERNEL_BUILD_FAILED` for another target, or a source that is no function.
  */
-export function prepareKernel(kernelNumber: number, artifact: KernelArtifact): ProvidedKernel {
+export function prepareKernel(kernelNumber: number, artifact: KernelArtifact, shape: RunShape): ProvidedKernel {
   const refuse = (why: string, cause?: unknown): GpuBridgeError =>
     new GpuBridgeError('KERNEL_BUILD_FAILED', { kernel: `number ${kernelNumber}`, diagnostics: [] }, why, { cause });
   if (artifact.target !== 'js') throw refuse(`the reference backend runs js, not ${artifact.target}`);
@@ -27,7 +28,7 @@ export function prepareKernel(kernelNumber: number, artifact: KernelArtifact): P
     throw refuse(`the source does not evaluate: ${String(cause)}`, cause);
   }
   if (typeof factory !== 'function') throw refuse('the source is not a function of the memory');
-  return { kernelNumber, instantiate: instantiator(factory as (memory: SharedArrayBuffer) => unknown) };
+  return { kernelNumber, shape, instantiate: instantiator(factory as (memory: SharedArrayBuffer) => unknown) };
 }
 
 function instantiator(factory: (memory: SharedArrayBuffer) => unknown): ProvidedKernel['instantiate'] {

@@ -1,11 +1,11 @@
+import assert from 'node:assert/strict';
+import { GpuBridgeError } from '@gpu-bridge/abstractions';
 import { Op, Status } from '@gpu-bridge/protocol';
-import type { BackendCase, BackendContext } from '../backend-case.js';
+import type { BackendCase } from '../backend-case.js';
 import { expectBits, expectStatus } from '../expectations.js';
 import { growCells, strayGrid, strayPush } from '../kernels.js';
 import { rawArtifact } from '../raw-artifacts.js';
-import type { RawKernel } from '../raw-artifacts.js';
-import type { DeviceDriver } from '../../driver/device-driver.js';
-import { Unsupported } from '../../driver/unsupported.js';
+import type { DeviceDriver, Submitted } from '../../driver/device-driver.js';
 
 /** An ordinary kernel still runs on every executor. */
 async function expectHealthy(driver: DeviceDriver): Promise<void> {
@@ -15,12 +15,6 @@ async function expectHealthy(driver: DeviceDriver): Promise<void> {
     expectStatus(await driver.run(kernel, args, 2, { executor }), Status.OK);
     expectBits('cells', args.column('cells'), [6, 7]);
   }
-}
-
-function artifactOf(raw: RawKernel, { description }: BackendContext) {
-  const artifact = rawArtifact(raw, description.targets);
-  if (artifact === undefined) throw new Unsupported(`no hand-written kernel for ${description.targets.join(', ')}`);
-  return artifact;
 }
 
 export const containmentCases: readonly BackendCase[] = [
@@ -69,34 +63,58 @@ export const containmentCases: readonly BackendCase[] = [
     },
   },
   {
-    name: 'reports a kernel that traps as KERNEL_FAULT, and goes on',
-    async run(context) {
-      const driver = await context.open();
-      const kernel = await driver.loadArtifact(artifactOf('fault', context));
-      const paramsLow = driver.arena.allocate('an argument block', 64);
+    name: 'reports a kernel that traps as KERNEL_FAULT and goes on, or as the end of its process, and starts again',
+    async run({ open, description }) {
+      const driver = await open();
+      const kernel = await driver.loadArtifact(rawArtifact('fault', description.targets));
+      const paramsLow = driver.blockWithoutParameters();
       for (const executor of driver.device.executors) {
-        const faulted = driver.submit({ executor, kernel, paramsLow, itemCount: 1 });
-        expectStatus(await driver.answer(faulted), Status.KERNEL_FAULT);
+        const trap = driver.submit({ executor, kernel, paramsLow, itemCount: 1 });
+        if (description.faultDomain === 'executor') expectStatus(await driver.answer(trap), Status.KERNEL_FAULT);
+        else await expectEndOfAll(driver, trap);
       }
       await expectHealthy(driver);
     },
   },
   {
-    name: 'reports a module that cannot be instantiated as LOAD_FAILED, and survives restarts with it',
-    async run(context) {
-      const driver = await context.open();
-      const kernel = await driver.provide(artifactOf('unlinkable', context));
-      const paramsLow = driver.arena.allocate('an argument block', 64);
+    name: 'refuses a module that cannot be instantiated at once or as LOAD_FAILED, and survives restarts with it',
+    async run({ open, description }) {
+      const driver = await open();
+      // A device that instantiates while it prepares says so earlier.
+      await driver.provide(rawArtifact('unlinkable', description.targets)).catch((error: unknown) => {
+        assert.ok(GpuBridgeError.is(error, 'KERNEL_BUILD_FAILED'), String(error));
+      });
+      const kernel = driver.lastKernel;
+      const paramsLow = driver.blockWithoutParameters();
       for (const executor of driver.device.executors) {
         const loading = driver.submit({ executor, op: Op.LOAD_KERNEL, kernel });
         expectStatus(await driver.answer(loading), Status.LOAD_FAILED);
       }
       await expectHealthy(driver);
       await driver.within('kill', () => driver.executor.kill());
-      await driver.within('start', () => driver.executor.start());
+      await restart(driver);
       const run = driver.submit({ kernel, paramsLow, itemCount: 1 });
       expectStatus(await driver.answer(run), Status.UNKNOWN_KERNEL);
       await expectHealthy(driver);
     },
   },
 ];
+
+/** Starts the first executor again, with all that ended with it. */
+async function restart(driver: DeviceDriver): Promise<void> {
+  const { device, executor } = driver;
+  const ended = device.description.faultDomain === 'device' ? device.executors : [executor];
+  await driver.within('start', () => Promise.all(ended.map((one) => one.start())));
+}
+
+/** The entry ends the process of all executors, each is told of a fault, and its own ring names it. */
+async function expectEndOfAll(driver: DeviceDriver, { executor, position }: Submitted): Promise<void> {
+  const causes: string[] = [];
+  for (const one of driver.device.executors) one.onExit = (_reason, cause) => causes.push(cause);
+  const all = driver.device.executors.length;
+  await driver.until('the end of the process', () => causes.length === all);
+  assert.deepEqual(causes, Array<string>(all).fill('fault'));
+  assert.ok(executor.ring.isRunning(position), 'the ring names the entry that ran');
+  assert.equal(executor.ring.ready(), false);
+  await restart(driver);
+}

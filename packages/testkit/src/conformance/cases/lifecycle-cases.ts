@@ -168,13 +168,12 @@ export const lifecycleCases: readonly BackendCase[] = [
     async run({ open, description, need }) {
       need('preemption');
       const artifact = rawArtifact('spin', description.targets);
-      if (artifact === undefined) throw new Unsupported(`no hand-written kernel for ${description.targets.join(', ')}`);
       const driver = await open();
       const { executor } = driver;
       const other = secondExecutor(driver);
       const kernel = await driver.load(stamp);
       const spin = await driver.loadArtifact(artifact);
-      const paramsLow = driver.arena.allocate('an argument block', 64);
+      const paramsLow = driver.blockWithoutParameters();
       const suspect = driver.submit({ kernel: spin, paramsLow, itemCount: 1 });
       const behind = driver.submit({ kernel: spin, paramsLow, itemCount: 1 });
       await driver.until('the kernel to run', () => executor.ring.isRunning(suspect.position));

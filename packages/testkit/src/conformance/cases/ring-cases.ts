@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { Op, Status } from '@gpu-bridge/protocol';
+import type { ExecutionMode } from '@gpu-bridge/abstractions';
+import { Mode, Op, Status } from '@gpu-bridge/protocol';
 import type { BackendCase } from '../backend-case.js';
 import { UNTOUCHED_U32, expectBits, expectStatus } from '../expectations.js';
-import { growCells, reverseLists, stamp } from '../kernels.js';
+import { gridIds, growCells, reverseLists, stamp } from '../kernels.js';
 import type { BoundArguments } from '../../driver/bind-arguments.js';
 import type { DeviceDriver, LoadedKernel, Submitted } from '../../driver/device-driver.js';
 
@@ -16,6 +17,10 @@ async function stamped(
     kernel,
     args: driver.bind(kernel, { itemCount, inputs: { a: Array.from({ length: itemCount }, (_, i) => 3 * i) } }),
   };
+}
+/** As entries name it. */
+function modeNumber(mode: ExecutionMode): number {
+  return Mode[mode.toUpperCase() as Uppercase<ExecutionMode>];
 }
 /** What `stamped` gives for an item that ran. */
 const stampOf = (item: number): number => 10 * item;
@@ -152,6 +157,76 @@ export const ringCases: readonly BackendCase[] = [
       expectStamps(args, () => false);
       driver.arena.assertIntact();
       expectStatus(await driver.run(kernel, args, 10), Status.OK);
+    },
+  },
+  {
+    name: 'refuses ranges beyond the items, ids or groups of a block, and the number of another executor',
+    async run({ open }) {
+      const driver = await open();
+      const { kernel, args } = await stamped(driver, 10);
+      for (const range of [
+        { firstItem: 0, itemCount: 11 },
+        { firstItem: 10, itemCount: 1 },
+        { firstItem: 2 ** 32 - 1, itemCount: 10 },
+        { group: driver.executor.group + 1 },
+      ]) {
+        expectStatus(await driver.run(kernel, args, 10, range), Status.BAD_RANGE);
+      }
+      expectStamps(args, () => false);
+      const ids = await driver.load(gridIds);
+      const cells = driver.bind(ids, { itemCount: 60, grid: [5, 4, 3], inputs: {} });
+      expectStatus(await driver.run(ids, cells, 2, { firstItem: 59 }), Status.BAD_RANGE);
+      expectStatus(await driver.run(ids, cells, 1, { firstItem: 59 }), Status.OK);
+      expectStatus(await driver.run(kernel, args, 10), Status.OK);
+      driver.arena.assertIntact();
+    },
+  },
+  {
+    name: 'refuses a block that names memory outside the arena',
+    async run({ open }) {
+      const driver = await open();
+      const { arenaOffset, arenaBytes, memory } = driver.device;
+      const { kernel, args } = await stamped(driver, 10);
+      const end = arenaOffset + arenaBytes;
+      // Word 5 of the block is the length of the input, words 6 and 7 are its offset.
+      for (const [word, value] of [
+        [5, 2 ** 32 - 1],
+        [6, end - 4],
+        [6, arenaOffset - 64],
+        [7, 1],
+      ] as const) {
+        const copy = driver.arena.allocate('a block that names too much', 64);
+        const words = new Uint32Array(memory, copy, 12);
+        words.set(new Uint32Array(memory, args.offset, 12));
+        words[word] = value;
+        expectStatus(await driver.run(kernel, args, 10, { paramsLow: copy }), Status.BAD_ARGUMENT_BLOCK);
+      }
+      expectStamps(args, () => false);
+      expectStatus(await driver.run(kernel, args, 10), Status.OK);
+      driver.arena.assertIntact();
+    },
+  },
+  {
+    name: 'runs kernels that were loaded before and after it is sealed, in each mode that it lists',
+    async run({ open, description }) {
+      const driver = await open();
+      const before = await driver.loadUnsealed(stamp);
+      await driver.seal();
+      const after = await driver.loadUnsealed(growCells);
+      const modes = [...driver.device.description.executionModes, description.executionMode];
+      for (const [i, mode] of modes.entries()) {
+        // The last one asks for nothing.
+        const asked = i < modes.length - 1 ? modeNumber(mode) : Mode.ANY;
+        const args = driver.bind(before, { itemCount: 3, inputs: { a: [0, 3, 6] } });
+        const done = await driver.run(before, args, 3, { mode: asked });
+        expectStatus(done, Status.OK);
+        assert.equal(done.mode, modeNumber(mode), `an entry that asks for mode ${asked} ran in another than ${mode}`);
+        expectStamps(args, () => true);
+        const cells = driver.bind(after, { itemCount: 3, inputs: { cells: [1, 2, 3], by: 10 } });
+        expectStatus(await driver.run(after, cells, 3, { mode: asked }), Status.OK);
+        expectBits('cells', cells.column('cells'), [11, 12, 13]);
+      }
+      driver.arena.assertIntact();
     },
   },
   {

@@ -40,7 +40,7 @@ export class AdmittedBatch<TIn, TOut> implements BatchExecution<TOut> {
   }
 
   get batches(): AsyncIterable<ColumnBatch<TOut>> {
-    return { [Symbol.asyncIterator]: () => this.kernel.readResults(this.handle, this.options)[Symbol.asyncIterator]() };
+    return new Batches(this.kernel, this.handle, this.options);
   }
 
   get result(): Promise<GpuResult> {
@@ -57,5 +57,18 @@ export class AdmittedBatch<TIn, TOut> implements BatchExecution<TOut> {
 
   [Symbol.dispose](): void {
     this.handle.dispose();
+  }
+}
+
+/** Begins to read when it is iterated, not before. */
+class Batches<TIn, TOut> implements AsyncIterable<ColumnBatch<TOut>> {
+  constructor(
+    private readonly kernel: GpuKernel<TIn, TOut>,
+    private readonly handle: KernelHandle<TOut>,
+    private readonly options: ReadOptions,
+  ) {}
+
+  [Symbol.asyncIterator](): AsyncIterator<ColumnBatch<TOut>> {
+    return this.kernel.readResults(this.handle, this.options)[Symbol.asyncIterator]();
   }
 }

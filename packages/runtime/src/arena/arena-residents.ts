@@ -31,6 +31,8 @@ export class ArenaResidents {
 
   /** Whether a column lies inside a live allocation of this arena. */
   holds(column: SourceColumn): boolean {
+    // Asking a small typed array for its buffer makes the engine give it one: not without need.
+    if (this.residents.size === 0) return false;
     return isArray(column) && column.buffer === this.memory.buffer && this.find(column) !== undefined;
   }
 
@@ -71,6 +73,10 @@ export class ArenaResidents {
     if (read === undefined) return;
     for (const resident of read) resident.readers--;
     this.pins.delete(job);
+  }
+
+  unpinAll(jobs: readonly Job[]): void {
+    if (this.pins.size > 0) for (const job of jobs) this.unpin(job);
   }
 
   /** No job begins any more, so memory is not used again: callers may dispose of what they have. */

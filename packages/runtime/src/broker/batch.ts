@@ -1,14 +1,13 @@
-import { ARGUMENT_HEADER_BYTES, ARGUMENT_SLOT_BYTES, SCRATCH_ALIGN_BYTES } from '@gpu-bridge/abstractions';
+import { ARGUMENT_HEADER_BYTES, ARGUMENT_SLOT_BYTES } from '@gpu-bridge/abstractions';
 import type { ArenaBlock } from '../arena/arena-allocator.js';
-import { isArray } from '../columns/bound-inputs.js';
 import type { SourceColumn } from '../columns/bound-inputs.js';
 import type { DeviceMemory } from '../columns/device-memory.js';
 import type { SlotShape } from '../columns/kernel-shape.js';
+import type { StoredColumn } from '../columns/stored-column.js';
 import type { LoadedKernel } from '../catalog/loaded-kernel.js';
 import type { Job } from '../jobs/job.js';
-
-/** Columns start at multiples of this inside a batch's block. */
-const COLUMN_ALIGN = 16;
+import { elementCount, inPlaceColumn, layOutBlock } from './block-layout.js';
+import type { BlockTotals } from './block-layout.js';
 
 /**
  * One or more jobs of a kernel with one argument block in one arena block: the unit that is staged, cut into ring
@@ -27,6 +26,8 @@ export class Batch {
   /** Slots in rings now, and ranges that must run again. */
   inFlight = 0;
   pendingReruns = 0;
+  /** Jobs that have not ended; one that went on to another device counts for good. */
+  liveJobs: number;
   /** Jobs whose results still occupy the block. */
   holders: number;
   /** A death while effects were not repeatable: everything runs again once nothing is in flight, suspected or not. */
@@ -34,11 +35,9 @@ export class Batch {
 
   private nextItem = 0;
   private doneSlots: Uint8Array | undefined;
-  private readonly elements: number[];
-  private readonly longest: number[];
-  /** Absolute byte offset of each slot's data, and its element count. */
+  private readonly totals: BlockTotals;
+  /** Absolute byte offset of each slot's data. */
   private readonly offsets: number[];
-  private readonly counts: number[];
 
   constructor(
     readonly jobs: readonly Job[],
@@ -48,24 +47,30 @@ export class Batch {
     const [first] = jobs;
     this.kernel = first!.kernel;
     const { lists, slots } = this.kernel.shape;
-    this.elements = new Array<number>(lists.length).fill(0);
-    this.longest = new Array<number>(lists.length).fill(0);
-    this.offsets = new Array<number>(slots.length).fill(0);
-    this.counts = new Array<number>(slots.length).fill(0);
+    const elements = lists.map(() => 0);
+    const longest = lists.map(() => 0);
+    this.offsets = slots.map(() => 0);
     this.holders = jobs.length;
+    this.liveJobs = jobs.length;
     let items = 0;
     for (const job of jobs) {
       job.batch = this;
       job.firstItem = items;
-      job.elementBases = lists.length === 0 ? [] : [...this.elements];
       items += job.inputs.itemCount;
+      if (lists.length === 0) continue;
+      job.elementBases = [...elements];
       for (let list = 0; list < lists.length; list++) {
-        this.elements[list]! += job.inputs.elements[list]!;
-        this.longest[list] = Math.max(this.longest[list]!, job.inputs.longest[list]!);
+        elements[list]! += job.inputs.elements[list]!;
+        longest[list] = Math.max(longest[list]!, job.inputs.longest[list]!);
       }
     }
+    this.totals = { itemCount: items, elements, longest, arrayLengths: first!.inputs.arrayLengths };
     this.itemCount = items;
     this.slotItems = items;
+  }
+
+  get hasEnded(): boolean {
+    return this.liveJobs === 0;
   }
 
   get isCoalesced(): boolean {
@@ -74,18 +79,8 @@ export class Batch {
 
   /** Lays the block out relative to its start; returns its size. Call once, before `stage`. */
   measure(): number {
-    const { shape } = this.kernel;
-    let bytes = shape.descriptor.layout.sizeBytes;
-    for (const slot of shape.slots) {
-      const count = this.countOf(slot);
-      this.counts[slot.index] = count;
-      if (slot.extent.by === 'uniform' || this.residentColumn(slot) !== undefined) continue;
-      bytes = roundUp(bytes, slot.extent.by === 'scratch' ? SCRATCH_ALIGN_BYTES : COLUMN_ALIGN);
-      this.offsets[slot.index] = bytes;
-      const size = count * slot.elementBytes;
-      bytes += slot.extent.by === 'scratch' ? this.scratchRegions * roundUp(size, SCRATCH_ALIGN_BYTES) : size;
-    }
-    return bytes;
+    const isInPlace = (slot: SlotShape): boolean => this.residentColumn(slot) !== undefined;
+    return layOutBlock(this.kernel.shape, this.totals, this.scratchRegions, isInPlace, this.offsets);
   }
 
   /**
@@ -116,7 +111,7 @@ export class Batch {
       this.offsets[slot.index] = offset;
       const word = at >>> 2;
       memory.u32[word] = 0;
-      memory.u32[word + 1] = this.counts[slot.index]!;
+      memory.u32[word + 1] = this.countOfSlot(slot);
       memory.u32[word + 2] = offset;
       memory.u32[word + 3] = 0;
       if (resident === undefined) this.storeInputs(slot, offset, memory);
@@ -187,36 +182,12 @@ export class Batch {
 
   /** Element count of a slot's data. */
   countOfSlot(slot: SlotShape): number {
-    return this.counts[slot.index]!;
+    return elementCount(slot, this.totals);
   }
 
-  private countOf(slot: SlotShape): number {
-    const { extent } = slot;
-    switch (extent.by) {
-      case 'items':
-        return this.itemCount;
-      case 'offsets':
-        return this.itemCount + 1;
-      case 'elements':
-        return this.elements[extent.list]!;
-      case 'room':
-        return (extent.list < 0 ? 0 : extent.a * this.elements[extent.list]!) + extent.b * this.itemCount;
-      case 'scratch':
-        return (extent.list < 0 ? 0 : extent.a * this.longest[extent.list]!) + extent.b;
-      case 'array':
-        return this.jobs[0]!.inputs.arrayLengths[slot.index]!;
-      case 'uniform':
-        return 1;
-    }
-  }
-
-  /** The caller's own column when it already lies in this device's arena and can be used in place. */
-  private residentColumn(slot: SlotShape): Exclude<SourceColumn, { low: Uint32Array }> | undefined {
-    if (slot.role !== 'input' || this.isCoalesced) return undefined;
-    const source = this.jobs[0]!.inputs.sources[slot.index]!;
-    if (!isArray(source) || !this.isResident(source)) return undefined;
-    // A Float64Array standing for a 64-bit integer column still has to be converted.
-    return source instanceof Float64Array && slot.slot.dtype !== 'f64' ? undefined : source;
+  /** Joined jobs have no column in place: their items follow each other. */
+  private residentColumn(slot: SlotShape): StoredColumn | undefined {
+    return this.isCoalesced ? undefined : inPlaceColumn(slot, this.jobs[0]!.inputs, this.isResident);
   }
 
   private uniform(slot: SlotShape): number | bigint | boolean {
@@ -224,7 +195,7 @@ export class Batch {
   }
 
   private storeInputs(slot: SlotShape, offset: number, memory: DeviceMemory): void {
-    if (slot.role === 'atomic') memory.u8.fill(0, offset, offset + this.counts[slot.index]! * slot.elementBytes);
+    if (slot.role === 'atomic') memory.u8.fill(0, offset, offset + this.countOfSlot(slot) * slot.elementBytes);
     if (slot.role !== 'input' && slot.role !== 'inout') return;
     const { extent, elementBytes } = slot;
     for (const job of this.jobs) {
@@ -235,7 +206,7 @@ export class Batch {
         const base = job.elementBases[extent.list]!;
         memory.store(slot.slot.dtype, offset + base * elementBytes, source, job.inputs.elements[extent.list]!);
       } else {
-        const count = extent.by === 'array' ? this.counts[slot.index]! : job.inputs.itemCount;
+        const count = extent.by === 'array' ? this.countOfSlot(slot) : job.inputs.itemCount;
         memory.store(slot.slot.dtype, offset + job.firstItem * elementBytes, source, count);
       }
     }
@@ -249,8 +220,4 @@ function storeOffsets(words: Uint32Array, offset: number, job: Job, list: number
   const at = (offset >>> 2) + job.firstItem;
   if (base === 0) words.set(source, at);
   else for (let i = 0; i < source.length; i++) words[at + i] = source[i]! + base;
-}
-
-function roundUp(bytes: number, align: number): number {
-  return Math.ceil(bytes / align) * align;
 }

@@ -27,13 +27,12 @@ export function formJobs(lane: Lane, isResident: (column: SourceColumn) => boole
 
 /** Columns that already lie in the arena are used in place, which joined jobs cannot. */
 function mayShare(job: Job, isResident: (column: SourceColumn) => boolean): boolean {
-  return (
-    job.kernel.isCoalescible &&
-    !job.runsAlone &&
-    !job.inputs.sources.some((source) => source !== undefined && isResident(source))
-  );
+  if (!job.kernel.isCoalescible || job.runsAlone) return false;
+  for (const source of job.inputs.sources) if (source !== undefined && isResident(source)) return false;
+  return true;
 }
 
 function sameUniforms(a: Job, b: Job): boolean {
-  return a.inputs.uniforms.every((value, i) => Object.is(value, b.inputs.uniforms[i]));
+  const { uniforms } = b.inputs;
+  return a.inputs.uniforms.length === 0 || a.inputs.uniforms.every((value, i) => Object.is(value, uniforms[i]));
 }

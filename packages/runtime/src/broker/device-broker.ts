@@ -155,7 +155,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
   submit(job: Job): void {
     // A job waits for the end of the microtask only so that others may join it: that must fill no queue.
     if (this.pumpScheduled && !this.admission.hasRoom(job)) this.pump();
-    this.admission.check(job, this.nowMs());
+    this.admission.check(job, job.submittedMs);
     this.metrics.submitted++;
     if (job.inputs.itemCount === 0) {
       this.metrics.completed++;
@@ -282,7 +282,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
   }
 
   private submitRerun(slots: ExecutorSlots, { batch, firstItem, itemCount }: Rerun, alone: boolean): void {
-    if (batch.jobs.every((job) => job.hasEnded)) {
+    if (batch.hasEnded) {
       this.settleBatch(batch);
       return;
     }
@@ -395,6 +395,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     if (job.hasEnded) return;
     job.end(state, error);
     this.liveJobs--;
+    if (job.batch !== undefined) job.batch.liveJobs--;
     this.metrics.recordEnd(state, (job.endedMs - job.submittedMs) * 1e6);
     if (state !== 'completed') this.release(job);
     else if (!job.isBeingRead) this.unread.add(job);
@@ -420,8 +421,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
 
   /** Restarts, abandons or frees a batch when nothing of it is in a ring any more. */
   private settleBatch(batch: Batch): void {
-    if (batch.hasMoreSlots && (batch.restart !== undefined || batch.jobs.every((job) => job.hasEnded)))
-      this.abandon(batch);
+    if (batch.hasMoreSlots && (batch.restart !== undefined || batch.hasEnded)) this.abandon(batch);
     if (batch.inFlight > 0 || batch.pendingReruns > 0) return;
     const { restart } = batch;
     if (restart !== undefined && !batch.jobs[0]!.hasEnded) {
@@ -431,7 +431,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
       this.schedulePump();
       return;
     }
-    if (batch.jobs.every((job) => job.hasEnded)) for (const job of batch.jobs) this.staging.residents.unpin(job);
+    if (batch.hasEnded) this.staging.residents.unpinAll(batch.jobs);
     if (batch.holders > 0 || batch.block === undefined) return;
     this.staging.free(batch);
     this.schedulePump();

@@ -3,7 +3,10 @@ import { ArenaAllocator } from '../arena/arena-allocator.js';
 import { ArenaResidents } from '../arena/arena-residents.js';
 import { DeviceMemory } from '../columns/device-memory.js';
 import type { Job } from '../jobs/job.js';
+import type { SourceColumn } from '../columns/bound-inputs.js';
+import type { SlotShape } from '../columns/kernel-shape.js';
 import { Batch } from './batch.js';
+import { inPlaceColumn, layOutBlock } from './block-layout.js';
 import { formJobs } from './coalescing.js';
 import type { Lane } from './fair-queue.js';
 
@@ -17,6 +20,7 @@ export class Staging {
   private readonly liveBatches = new Set<Batch>();
   /** One for each work-item that runs at once. */
   private readonly scratchRegions: number;
+  private readonly isResident = (column: SourceColumn): boolean => this.residents.holds(column);
   private firstTenant: string | undefined;
   private hasTenants = false;
 
@@ -38,14 +42,13 @@ export class Staging {
 
   /** Bytes that the job takes in the arena, alone in a batch. */
   sizeOf(job: Job): number {
-    const bytes = ArenaAllocator.roundUp(this.layOut([job]).measure());
-    job.batch = undefined;
-    return bytes;
+    const isInPlace = (slot: SlotShape): boolean => inPlaceColumn(slot, job.inputs, this.isResident) !== undefined;
+    return ArenaAllocator.roundUp(layOutBlock(job.kernel.shape, job.inputs, this.scratchRegions, isInPlace));
   }
 
   /** Takes the lane's next jobs into one staged batch; undefined, with the lane as it was, when there is no room now. */
   stageNext(lane: Lane): Batch | undefined {
-    const jobs = formJobs(lane, (column) => this.residents.holds(column));
+    const jobs = formJobs(lane, this.isResident);
     const batch = this.tryStage(jobs);
     if (batch !== undefined) return batch;
     lane.unshift(jobs);
@@ -78,7 +81,7 @@ export class Staging {
   }
 
   private layOut(jobs: readonly Job[]): Batch {
-    return new Batch(jobs, this.scratchRegions, (column) => this.residents.holds(column));
+    return new Batch(jobs, this.scratchRegions, this.isResident);
   }
 
   /** Whether memory may hold what belongs to another tenant; from the second tenant on, for good. */

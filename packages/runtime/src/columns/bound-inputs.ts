@@ -1,5 +1,5 @@
 import { GpuBridgeError, checkWide, isWide } from '@gpu-bridge/abstractions';
-import type { DType, GridLaunch, SplitColumn } from '@gpu-bridge/abstractions';
+import type { GridLaunch, SplitColumn } from '@gpu-bridge/abstractions';
 import { ARRAY_NAME } from './kernel-shape.js';
 import type { KernelShape, SlotShape } from './kernel-shape.js';
 import type { StoredColumn } from './stored-column.js';
@@ -27,6 +27,7 @@ export interface BoundInputs {
 }
 
 const MAX_ITEMS = 2 ** 31 - 1;
+const NONE: readonly never[] = [];
 
 /**
  * Checks everything a map kernel's caller passed, before anything is queued.
@@ -36,7 +37,8 @@ const MAX_ITEMS = 2 ** 31 - 1;
 export function bindMapInputs(shape: KernelShape, items: Readonly<Record<string, unknown>>): BoundInputs {
   checkNames(shape, items);
   const sources: (SourceColumn | undefined)[] = new Array<undefined>(shape.slots.length).fill(undefined);
-  const offsets = shape.lists.map((name) => offsetsOf(items, name));
+  const { lists, uniforms } = shape;
+  const offsets = lists.length === 0 ? NONE : lists.map((name) => offsetsOf(items, name));
   let itemCount = -1;
   let counted = '';
   for (const slot of shape.inputs) {
@@ -69,11 +71,11 @@ export function bindMapInputs(shape: KernelShape, items: Readonly<Record<string,
     itemCount,
     submittedCount: itemCount,
     sources,
-    uniforms: shape.uniforms.map((slot) => uniformOf(slot, items)),
+    uniforms: uniforms.length === 0 ? NONE : uniforms.map((slot) => uniformOf(slot, items)),
     offsets,
-    elements: offsets.map((o) => o.at(-1)!),
-    longest: shape.lists.map((name, i) => checkOffsets(name, offsets[i]!)),
-    arrayLengths: [],
+    elements: lists.length === 0 ? NONE : offsets.map((o) => o.at(-1)!),
+    longest: lists.length === 0 ? NONE : lists.map((name, i) => checkOffsets(name, offsets[i]!)),
+    arrayLengths: NONE,
     grid: [itemCount, 1, 1],
   };
 }
@@ -155,18 +157,24 @@ function checkOffsets(name: string, offsets: Uint32Array): number {
 }
 
 function sourceOf(slot: SlotShape, given: Readonly<Record<string, unknown>>): SourceColumn {
-  const { param, part, column, dtype } = slot.slot;
+  const { param, part, column } = slot.slot;
   const value = given[param];
   if (part === 'offsets') return (value as { offsets: Uint32Array }).offsets;
   const isList = slot.extent.by === 'elements';
   const record = isList ? (value as { columns?: unknown } | undefined)?.columns : value;
   const bare = column === 'value' && !isList;
   const found = bare ? record : (record as Readonly<Record<string, unknown>> | undefined)?.[column];
-  const path = bare ? param : isList ? `${param}.columns.${column}` : `${param}.${column}`;
-  return checkColumn(path, found, dtype);
+  return checkColumn(slot, found);
 }
 
-function checkColumn(path: string, value: unknown, dtype: DType): SourceColumn {
+/** How a caller names the column; made for errors only. */
+function pathOf({ slot: { param, column }, extent }: SlotShape): string {
+  if (extent.by === 'elements') return `${param}.columns.${column}`;
+  return column === 'value' ? param : `${param}.${column}`;
+}
+
+function checkColumn(slot: SlotShape, value: unknown): SourceColumn {
+  const { dtype } = slot.slot;
   switch (dtype) {
     case 'f32':
       if (value instanceof Float32Array) return value;
@@ -181,7 +189,7 @@ function checkColumn(path: string, value: unknown, dtype: DType): SourceColumn {
       if (value instanceof Uint32Array) return value;
       break;
     case 'bool':
-      if (value instanceof Uint32Array) return checkBool(path, value);
+      if (value instanceof Uint32Array) return checkBool(slot, value);
       break;
     case 'i64':
     case 'u64':
@@ -193,12 +201,12 @@ function checkColumn(path: string, value: unknown, dtype: DType): SourceColumn {
       }
       if (isSplit(value)) return value;
   }
-  throw GpuBridgeError.invalidArgument(path, value, ARRAY_NAME[dtype]);
+  throw GpuBridgeError.invalidArgument(pathOf(slot), value, ARRAY_NAME[dtype]);
 }
 
-function checkBool(path: string, column: Uint32Array): Uint32Array {
+function checkBool(slot: SlotShape, column: Uint32Array): Uint32Array {
   for (let i = 0; i < column.length; i++) {
-    if (column[i]! > 1) throw GpuBridgeError.invalidArgument(`${path}[${i}]`, column[i], '0 or 1');
+    if (column[i]! > 1) throw GpuBridgeError.invalidArgument(`${pathOf(slot)}[${i}]`, column[i], '0 or 1');
   }
   return column;
 }

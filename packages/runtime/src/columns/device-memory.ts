@@ -5,6 +5,9 @@ import type { SourceColumn } from './bound-inputs.js';
 import { storedColumn } from './stored-column.js';
 import type { StoredColumn } from './stored-column.js';
 
+/** Up to so many elements a loop is faster than the engine's bulk copy and the view of a part that it may need. */
+const FEW = 8;
+
 /**
  * Typed views of a whole device memory; made once, so that staging a column makes no view of its own kind. Byte offsets
  * reach 2^32: they are shifted unsigned.
@@ -43,24 +46,46 @@ export class DeviceMemory {
       }
       return;
     }
-    const all = source.length === count;
     switch (dtype) {
       case 'f32':
-        this.f32.set((all ? source : source.subarray(0, count)) as Float32Array, offset >>> 2);
+        copy(this.f32, offset >>> 2, source as Float32Array, 0, count);
         return;
       case 'f64':
-        this.f64.set((all ? source : source.subarray(0, count)) as Float64Array, offset >>> 3);
+        copy(this.f64, offset >>> 3, source as Float64Array, 0, count);
         return;
       case 'i32':
-        this.i32.set((all ? source : source.subarray(0, count)) as Int32Array, offset >>> 2);
+        copy(this.i32, offset >>> 2, source as Int32Array, 0, count);
         return;
       case 'u32':
       case 'bool':
-        this.u32.set((all ? source : source.subarray(0, count)) as Uint32Array, offset >>> 2);
+        copy(this.u32, offset >>> 2, source as Uint32Array, 0, count);
         return;
       case 'i64':
       case 'u64':
         this.storeWide(dtype, offset, source, count);
+    }
+  }
+
+  /** Copies as many elements as fit into a column from a byte offset on. */
+  load(dtype: DType, offset: number, into: StoredColumn): void {
+    const { length } = into;
+    switch (dtype) {
+      case 'f32':
+        copy(into as Float32Array, 0, this.f32, offset >>> 2, length);
+        return;
+      case 'f64':
+        copy(into as Float64Array, 0, this.f64, offset >>> 3, length);
+        return;
+      case 'i32':
+        copy(into as Int32Array, 0, this.i32, offset >>> 2, length);
+        return;
+      case 'u32':
+      case 'bool':
+        copy(into as Uint32Array, 0, this.u32, offset >>> 2, length);
+        return;
+      case 'i64':
+      case 'u64':
+        (into as BigInt64Array).set(this.view(dtype, offset, length) as BigInt64Array);
     }
   }
 
@@ -89,4 +114,15 @@ export class DeviceMemory {
         this.u32[offset >>> 2] = Number(value);
     }
   }
+}
+
+function copy<T extends Float32Array | Float64Array | Int32Array | Uint32Array>(
+  to: T,
+  toIndex: number,
+  from: T,
+  fromIndex: number,
+  count: number,
+): void {
+  if (count <= FEW) for (let i = 0; i < count; i++) to[toIndex + i] = from[fromIndex + i]!;
+  else to.set(from.length === count ? from : from.subarray(fromIndex, fromIndex + count), toIndex);
 }

@@ -21,3 +21,22 @@ export function storedColumn(buffer: ArrayBufferLike, dtype: DType, offset: numb
       return new BigUint64Array(buffer, offset, count);
   }
 }
+
+/** A column of zeros in memory of its own. */
+export function ownColumn(dtype: DType, count: number): StoredColumn {
+  switch (dtype) {
+    case 'f32':
+      return new Float32Array(count);
+    case 'f64':
+      return new Float64Array(count);
+    case 'i32':
+      return new Int32Array(count);
+    case 'u32':
+    case 'bool':
+      return new Uint32Array(count);
+    case 'i64':
+      return new BigInt64Array(count);
+    case 'u64':
+      return new BigUint64Array(count);
+  }
+}

@@ -27,6 +27,11 @@ export interface JobOwner {
   release(job: Job): void;
 }
 
+/** Who waits for a job's progress. */
+export interface WaitingReader {
+  progressed(): void;
+}
+
 /**
  * One submitted job over all its attempts; what callers hold as their handle. It ends exactly once. The broker moves
  * it along; nothing here touches device memory.
@@ -72,6 +77,8 @@ export class Job implements KernelHandle {
   private endLoan: (() => void) | undefined;
   /** Its results stayed unread for too long and are gone. */
   isExpired = false;
+  /** Who waits for the job's next items or its end; told once. */
+  waitingReader: WaitingReader | undefined;
   /** Links in the broker's list of jobs whose results nobody has read yet, oldest first. */
   olderUnread: Job | undefined;
   newerUnread: Job | undefined;
@@ -79,7 +86,6 @@ export class Job implements KernelHandle {
   private id: string | undefined;
   private settled: Promise<GpuResult> | undefined;
   private settle: ((result: GpuResult) => void) | undefined;
-  private progress: (() => void) | undefined;
   /** Called once at the end, for whoever must forget the job then. */
   private endListener: (() => void) | undefined;
 
@@ -203,17 +209,12 @@ export class Job implements KernelHandle {
     this.endListener = before === undefined ? listener : () => (before(), listener());
   }
 
-  /** Resolves at the next call of `wakeReader`; one reader at a time. */
-  nextProgress(): Promise<void> {
-    return new Promise((resolve) => {
-      this.progress = resolve;
-    });
-  }
-
+  /** In a microtask of its own: what the broker is about comes first. */
   wakeReader(): void {
-    const wake = this.progress;
-    this.progress = undefined;
-    wake?.();
+    const reader = this.waitingReader;
+    if (reader === undefined) return;
+    this.waitingReader = undefined;
+    queueMicrotask(() => reader.progressed());
   }
 
   private describeResult(): GpuResult {

@@ -3,17 +3,9 @@ import type { ColumnBatch, DType, RaggedOutput } from '@gpu-bridge/abstractions'
 import type { Batch } from '../broker/batch.js';
 import type { DeviceMemory } from '../columns/device-memory.js';
 import type { ListOutput, SlotShape } from '../columns/kernel-shape.js';
-import { storedColumn } from '../columns/stored-column.js';
 import type { StoredColumn } from '../columns/stored-column.js';
 import type { Job } from '../jobs/job.js';
 import { ResultChunks } from './result-chunks.js';
-
-/** A run of elements of one result slot in device memory. */
-interface Run {
-  readonly slot: SlotShape;
-  readonly offset: number;
-  readonly count: number;
-}
 
 /** The lists of some consecutive items of a job; see `RaggedOutput`. */
 class ListBatch implements RaggedOutput {
@@ -46,14 +38,24 @@ export function resultBatch(
 ): ColumnBatch<Record<string, unknown>> {
   const batch = job.batch!;
   const { shape } = batch.kernel;
-  const runs = shape.results.map((slot) => runOf(job, batch, slot, firstItem, itemCount));
-  const arrays =
-    chunks === undefined
-      ? runs.map((run) => memory.view(run.slot.slot.dtype, run.offset, run.count))
-      : copyRuns(runs, memory, chunks);
+  const { results } = shape;
+  const target = chunks === undefined ? undefined : roomFor(job, batch, firstItem, itemCount, chunks);
+  const arrays: StoredColumn[] = [];
+  for (const slot of results) {
+    const { dtype } = slot.slot;
+    const offset = batch.offsetOf(slot) + firstElement(job, slot, firstItem) * slot.elementBytes;
+    const count = elementsOf(job, batch, slot, firstItem, itemCount);
+    if (target === undefined) {
+      arrays.push(memory.view(dtype, offset, count));
+      continue;
+    }
+    const column = target.column(dtype, count);
+    memory.load(dtype, offset, column);
+    arrays.push(column);
+  }
   const columns: Record<string, unknown> = {};
-  for (let i = 0; i < runs.length; i++) {
-    const { slot } = runs[i]!.slot;
+  for (let i = 0; i < results.length; i++) {
+    const { slot } = results[i]!;
     if (slot.part === 'counts') continue;
     put(columns, slot.param, slot.column, columnOf(slot.dtype, arrays[i]!));
   }
@@ -71,34 +73,33 @@ export function resultBatch(
   return { jobId: job.jobId, firstItem, itemCount: shape.isMap ? itemCount : job.inputs.submittedCount, columns };
 }
 
-function runOf(job: Job, batch: Batch, slot: SlotShape, firstItem: number, itemCount: number): Run {
-  const { extent, elementBytes } = slot;
-  let start = job.firstItem + firstItem;
-  let count = itemCount;
-  if (extent.by === 'array') {
-    start = 0;
-    count = batch.countOfSlot(slot);
-  } else if (extent.by === 'room') {
-    const offsets = extent.list < 0 ? undefined : job.inputs.offsets[extent.list]!;
-    const base = extent.list < 0 ? 0 : job.elementBases[extent.list]!;
-    const elements = offsets === undefined ? 0 : offsets[firstItem + itemCount]! - offsets[firstItem]!;
-    start = extent.a * (base + (offsets?.[firstItem] ?? 0)) + extent.b * (job.firstItem + firstItem);
-    count = extent.a * elements + extent.b * itemCount;
-  }
-  return { slot, offset: batch.offsetOf(slot) + start * elementBytes, count };
+/** Index, in its slot, of the first element of a job's item. */
+function firstElement(job: Job, { extent }: SlotShape, firstItem: number): number {
+  if (extent.by === 'array') return 0;
+  const item = job.firstItem + firstItem;
+  if (extent.by !== 'room') return item;
+  const { list, a, b } = extent;
+  return list < 0 ? b * item : a * (job.elementBases[list]! + job.inputs.offsets[list]![firstItem]!) + b * item;
 }
 
-function copyRuns(runs: readonly Run[], memory: DeviceMemory, chunks: ResultChunks): StoredColumn[] {
+function elementsOf(job: Job, batch: Batch, slot: SlotShape, firstItem: number, itemCount: number): number {
+  const { extent } = slot;
+  if (extent.by === 'array') return batch.countOfSlot(slot);
+  if (extent.by !== 'room') return itemCount;
+  const { list, a, b } = extent;
+  if (list < 0) return b * itemCount;
+  const offsets = job.inputs.offsets[list]!;
+  return a * (offsets[firstItem + itemCount]! - offsets[firstItem]!) + b * itemCount;
+}
+
+/** Chunks in which one result lies in one piece: the tenant's, or for a large one chunks of its own. */
+function roomFor(job: Job, batch: Batch, firstItem: number, itemCount: number, chunks: ResultChunks): ResultChunks {
   let bytes = 0;
-  for (const run of runs) bytes += run.count * run.slot.elementBytes + 8;
+  for (const slot of batch.kernel.shape.results)
+    bytes += elementsOf(job, batch, slot, firstItem, itemCount) * slot.elementBytes + 8;
   const target = ResultChunks.isLarge(bytes) ? new ResultChunks() : chunks;
   target.reserve(bytes);
-  return runs.map(({ slot, offset, count }) => {
-    const to = storedColumn(target.buffer, slot.slot.dtype, target.take(count * slot.elementBytes), count);
-    const from = memory.view(slot.slot.dtype, offset, count);
-    (to as Float32Array).set(from as Float32Array);
-    return to;
-  });
+  return target;
 }
 
 function columnOf(dtype: DType, array: StoredColumn): unknown {

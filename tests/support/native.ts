@@ -1,12 +1,21 @@
 import { spawnSync } from 'node:child_process';
-import { resolveOptions } from '@gpu-bridge/abstractions';
-import type { ComputeBackend, Logger, NativeOptions } from '@gpu-bridge/abstractions';
+import { Tokens, resolveOptions } from '@gpu-bridge/abstractions';
+import type {
+  ComputeBackend,
+  DeviceInfo,
+  GpuBridge,
+  GpuBridgeOptions,
+  Logger,
+  NativeOptions,
+} from '@gpu-bridge/abstractions';
 import { createNativeBackends } from '@gpu-bridge/compute-native';
+import { addGpuBridge } from '@gpu-bridge/hosting';
+import { Container } from 'inversify';
 
 const silent: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
 /** Runs for kernels of the native CPU device. */
-export const COMPILER = 'g++';
+const COMPILER = 'g++';
 
 /** The one backend that the options name. */
 export function nativeBackend(options: NativeOptions): ComputeBackend {
@@ -16,10 +25,42 @@ export function nativeBackend(options: NativeOptions): ComputeBackend {
   return backend;
 }
 
-/** Why tests with these devices cannot run here; undefined where they can. */
+/** Why tests with these devices cannot run here; undefined where they can, and where CI=true, so that they fail. */
 export async function absenceOf(options: NativeOptions): Promise<string | undefined> {
+  if (process.env['CI'] === 'true') return undefined;
   const needsCompiler = options.cpu !== undefined && options.cpu !== false;
   if (needsCompiler && spawnSync(COMPILER, ['--version']).error !== undefined) return `no ${COMPILER}`;
   const backend = nativeBackend(options);
   return (await backend.discover()).length > 0 ? undefined : (backend.absence ?? 'no device');
+}
+
+export interface NativeSilo extends AsyncDisposable {
+  readonly bridge: GpuBridge;
+  readonly warnings: string[];
+  /** What the bridge says of a device. */
+  info(deviceId: string): DeviceInfo;
+  /** Process of the host that serves the device now; undefined while none does. */
+  pid(deviceId: string): number | undefined;
+}
+
+/** A started silo with these devices; `await using` stops it, also when the test fails. */
+export async function startNativeSilo(options: GpuBridgeOptions): Promise<NativeSilo> {
+  const container = new Container();
+  const host = addGpuBridge(container, {
+    ...options,
+    cpu: options.cpu ?? { workers: 2, arenaMiB: 64 },
+    native: { compiler: COMPILER, ...options.native },
+  });
+  const warnings: string[] = [];
+  const log = (message: string, fields?: object): void => void warnings.push(`${message} ${JSON.stringify(fields)}`);
+  container.rebind<Logger>(Tokens.Logger).toConstantValue({ ...silent, warn: log, error: log });
+  await host.start();
+  const bridge = container.get<GpuBridge>(Tokens.GpuBridge);
+  const info = (deviceId: string): DeviceInfo => {
+    const found = bridge.getInfo().devices.find(({ description }) => description.id === deviceId);
+    if (found === undefined) throw new Error(`${deviceId} is not open`);
+    return found;
+  };
+  const pid = (deviceId: string): number | undefined => info(deviceId).host?.hostPid;
+  return { bridge, warnings, info, pid, [Symbol.asyncDispose]: () => host.stop() };
 }

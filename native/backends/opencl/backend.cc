@@ -39,7 +39,10 @@ class OpenClBackend final : public Backend {
 
   std::optional<Failure> Attach(const Region& region) override {
     if (region.bytes > capabilities_.max_bytes) return TooLarge(region);
+    // Each would copy out what the others have not finished.
+    if (!capabilities_.host_coherent && region.ring_count > 1) return "a device with memory of its own has one executor";
     region_ = region;
+    kernels_.SetWarmUp(region.ring_count <= MostResident(session_->device));
     Failure failure;
     memory_ = MakeBuffer(*session_, region.bytes, capabilities_.host_coherent ? region.base : nullptr, failure);
     if (!memory_) return failure;
@@ -60,9 +63,11 @@ class OpenClBackend final : public Backend {
 
   std::optional<Failure> Seal(std::span<const LinkedText> linked) override {
     if (!capabilities_.resident) return "the device has no resident form";
-    if (region_.ring_count > MostResident(session_->device)) {
-      return std::to_string(region_.ring_count) + " resident kernels would leave none of " +
-             std::to_string(session_->device.compute_units) + " compute units for others";
+    // What an executor does not run resident it launches, and has left its resident kernel then: as many as are proven to run
+    // side by side are enough.
+    const std::uint32_t most = MostResident(session_->device) + 1;
+    if (region_.ring_count > most) {
+      return std::to_string(region_.ring_count) + " executors, and " + std::to_string(most) + " kernels that run side by side";
     }
     Failure failure;
     std::shared_ptr<const ResidentForm> form = ResidentForm::Build(*session_, linked, region_, memory_.get(), rings_.get(), failure);

@@ -20,7 +20,7 @@ LoadedKernel::LoadedKernel(const Session& session, KernelText text)
   needs_scratch_ = std::any_of(text_.slots.begin(), text_.slots.end(), [](const SlotLayout& slot) { return slot.part == SlotPart::kScratch; });
 }
 
-std::optional<Failure> LoadedKernel::Prepare() {
+std::optional<Failure> LoadedKernel::Prepare(bool warm_up) {
   const DeviceFacts& device = session_.device;
   if (text_.flags.find(kCorrectRounding) != std::string::npos && !device.rounds_divisions_correctly) {
     return "a strict kernel needs correctly rounded division of f32, which this device does not offer";
@@ -31,7 +31,7 @@ std::optional<Failure> LoadedKernel::Prepare() {
   if (session_.programs.HasBinary(program_text_)) return std::nullopt;
   Failure failure;
   const std::lock_guard lock(building_);
-  program_ = session_.programs.FromSource(program_text_, [this](cl_kernel kernel) { return WarmUp(kernel); }, failure);
+  program_ = BuildFromSource(warm_up, failure);
   if (!program_) return failure;
   return std::nullopt;
 }
@@ -46,7 +46,13 @@ Kernel LoadedKernel::Make(Failure& failure) {
 Program LoadedKernel::Build(Failure& failure) {
   Program program = session_.programs.FromBinary(program_text_);
   if (program) return program;
-  return session_.programs.FromSource(program_text_, [this](cl_kernel kernel) { return WarmUp(kernel); }, failure);
+  // Now it is the executor's turn: its own unit is free.
+  return BuildFromSource(true, failure);
+}
+
+Program LoadedKernel::BuildFromSource(bool warm_up, Failure& failure) {
+  const auto launch = [&](cl_kernel kernel) { return warm_up ? WarmUp(kernel) : std::nullopt; };
+  return session_.programs.FromSource(program_text_, launch, failure);
 }
 
 // A launch of no items over an empty argument block.
@@ -70,7 +76,7 @@ std::optional<Failure> LoadedKernel::WarmUp(cl_kernel kernel) const {
 
 std::optional<Failure> LoadedKernels::Load(const KernelText& text) {
   auto kernel = std::make_shared<LoadedKernel>(session_, text);
-  if (auto failure = kernel->Prepare()) return failure;
+  if (auto failure = kernel->Prepare(warm_up_)) return failure;
   const std::unique_lock lock(mutex_);
   kernels_[text.number] = std::move(kernel);
   return std::nullopt;

@@ -16,8 +16,8 @@ class LoadedKernel {
  public:
   LoadedKernel(const Session& session, KernelText text);
 
-  // Builds it now unless a binary is there.
-  std::optional<Failure> Prepare();
+  // Builds it now unless a binary is there. `warm_up`: with a launch, for which a compute unit is free.
+  std::optional<Failure> Prepare(bool warm_up);
 
   // A kernel object for the calling thread's own use. Empty with the reason.
   Kernel Make(Failure& failure);
@@ -30,6 +30,7 @@ class LoadedKernel {
 
  private:
   Program Build(Failure& failure);
+  Program BuildFromSource(bool warm_up, Failure& failure);
   std::optional<Failure> WarmUp(cl_kernel kernel) const;
 
   const Session& session_;
@@ -44,6 +45,10 @@ class LoadedKernels {
  public:
   explicit LoadedKernels(const Session& session) : session_(session) {}
 
+  // Whether loading may launch. Not where resident kernels can take all compute units: it would wait for one of them to end,
+  // and the first entry compiles the rest instead. Before the first Load.
+  void SetWarmUp(bool warm_up) { warm_up_ = warm_up; }
+
   std::optional<Failure> Load(const KernelText& text);
 
   // Null where there is none of this number.
@@ -51,6 +56,7 @@ class LoadedKernels {
 
  private:
   const Session& session_;
+  bool warm_up_ = true;
   mutable std::shared_mutex mutex_;
   std::unordered_map<std::uint32_t, std::shared_ptr<LoadedKernel>> kernels_;
 };

@@ -94,7 +94,8 @@ class NativeBackend implements ComputeBackend {
   private describe(device: ProbedDevice): DeviceDescription {
     const { api, options } = this;
     const isCoherent = device.isCoherent && options.hostCoherent !== false;
-    const executors = options.executors ?? device.executors;
+    // Executors that copy would each copy out what the others have not finished.
+    const executors = isCoherent ? (options.executors ?? device.executors) : 1;
     const most = Math.floor((device.maxBytes - arenaOffsetFor(executors)) / 2 ** 20) * 2 ** 20;
     return {
       id: `${api.name}:${device.index}`,

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -19,10 +20,14 @@ constexpr std::size_t kMostValueBytes = 32 * 1024;
 // Pipes take so much at once without mixing it with other lines.
 constexpr std::size_t kFatalBytes = 2048;
 constexpr int kFatalWaitMs = 200;
+constexpr int kWriterWaitMs = 50;
 constexpr char kHexDigits[] = "0123456789ABCDEF";
 
 int lines_fd = STDOUT_FILENO;
 std::mutex writer;
+// Dekker: a writer says that it writes, then looks whether the last line was; the last line says that it is, then waits for writers.
+std::atomic<bool> is_writing{false};
+std::atomic<bool> was_last_line{false};
 
 bool IsPlain(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -76,7 +81,9 @@ void Report(std::string_view verb, std::initializer_list<Token> tokens) {
   }
   line += '\n';
   const std::lock_guard lock(writer);
-  WriteAll(line.data(), line.size());
+  is_writing.store(true);
+  if (!was_last_line.load()) WriteAll(line.data(), line.size());
+  is_writing.store(false);
 }
 
 void Log(std::string_view level, std::string text) {
@@ -96,6 +103,8 @@ void WriteFatal(int code, std::string_view reason) {
   }
   line[length++] = '\n';
   // Not under the lock: its holder may be the thread that crashed, or wait for a silo that does not read.
+  was_last_line.store(true);
+  for (int waited_ms = 0; is_writing.load() && waited_ms < kWriterWaitMs; waited_ms++) poll(nullptr, 0, 1);
   pollfd room{lines_fd, POLLOUT, 0};
   if (poll(&room, 1, kFatalWaitMs) == 1 && (room.revents & POLLOUT) != 0) WriteAll(line, length);
 }

@@ -109,12 +109,16 @@ void HostProcess::LimitMemory(std::uint64_t bytes) const {
 
 void HostProcess::Signal(int number) const { kill(pid_, number); }
 
+bool HostProcess::HasEnded() {
+  is_over_ = is_over_ || waitpid(pid_, &status_, WNOHANG) == pid_;
+  return is_over_;
+}
+
 int HostProcess::AwaitEnd() {
   const Clock::time_point begun = Clock::now();
-  while (!is_over_) {
-    is_over_ = waitpid(pid_, &status_, WNOHANG) == pid_;
+  while (!HasEnded()) {
     if (Clock::now() - begun > kLimit) throw std::runtime_error("the host does not end");
-    if (!is_over_) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   return status_;
 }

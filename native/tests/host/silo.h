@@ -43,6 +43,7 @@ class HostProcess {
   void Signal(int number) const;
   // From now on it can map only so much more.
   void LimitMemory(std::uint64_t bytes) const;
+  bool HasEnded();
   // As waitpid tells.
   int AwaitEnd();
   // Reads what is left, and returns the exit code, or minus the signal.

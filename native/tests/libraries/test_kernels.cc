@@ -1,8 +1,10 @@
 // Kernels of the tests, as the C++ artifacts of packages/kernels are: functions over the region's memory. Block: a header of
 // four words, then slots of {u32 space, u32 count, u64 offset}.
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 
 namespace {
 
@@ -39,14 +41,10 @@ extern "C" {
 std::int32_t triple(std::uint8_t* memory, std::uint64_t block, std::uint32_t first, std::uint32_t count, std::uint32_t) {
   const Slot in = SlotOf(memory, block, 0);
   const Slot out = SlotOf(memory, block, 1);
-  std::int32_t violations = 0;
-  for (std::uint32_t i = first; i - first < count; i++) {
-    if (i >= in.count || i >= out.count)
-      violations++;
-    else
-      Words(memory, out)[i] = Words(memory, in)[i] * 3 + 1;
-  }
-  return violations;
+  const std::uint64_t end = std::uint64_t{first} + count;
+  const std::uint64_t inside = std::max<std::uint64_t>(first, std::min({end, std::uint64_t{in.count}, std::uint64_t{out.count}}));
+  for (std::uint64_t i = first; i < inside; i++) Words(memory, out)[i] = Words(memory, in)[i] * 3 + 1;
+  return static_cast<std::int32_t>(std::min<std::uint64_t>(end - inside, std::numeric_limits<std::int32_t>::max()));
 }
 
 // Fills the scratch region of its executor with the number of its group.

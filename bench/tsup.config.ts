@@ -1,6 +1,12 @@
 import { defineLibrary } from '../tsup.base.js';
 
 export default defineLibrary({
-  entry: ['src/main.ts', 'src/kernels/worker.ts', 'src/kernels/peers/peer-process.ts', 'src/kernels/first-result.ts'],
+  entry: [
+    'src/main.ts',
+    'src/soak.ts',
+    'src/kernels/worker.ts',
+    'src/kernels/peers/peer-process.ts',
+    'src/kernels/first-result.ts',
+  ],
   dts: false,
 });

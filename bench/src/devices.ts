@@ -1,5 +1,7 @@
 import { GpuBridgeError } from '@gpu-bridge/abstractions';
-import type { GpuBridgeOptions } from '@gpu-bridge/abstractions';
+import type { GpuBridgeOptions, NativeDeviceOptions } from '@gpu-bridge/abstractions';
+
+const COMPILER = 'g++';
 
 /** A device to measure: its id, and the options of a silo that opens it alone. */
 export interface MeasuredDevice {
@@ -7,11 +9,26 @@ export interface MeasuredDevice {
   readonly options: GpuBridgeOptions;
 }
 
-const DEVICES: readonly MeasuredDevice[] = [
-  { id: 'cpu:0', options: {} },
-  { id: 'cpu-native:0', options: { cpu: false, native: { cpu: true, compiler: 'g++' } } },
-  { id: 'opencl:0', options: { cpu: false, native: { opencl: true } } },
-];
+/** The options of a silo that opens this device alone; `settings` are for native ones. */
+export function optionsFor(id: string, settings: NativeDeviceOptions = {}): GpuBridgeOptions {
+  switch (id) {
+    case 'cpu:0':
+      return {};
+    case 'cpu-native:0':
+      return { cpu: false, native: { cpu: settings, compiler: COMPILER } };
+    case 'opencl:0':
+      return { cpu: false, native: { opencl: settings } };
+    default: {
+      const known = DEVICES;
+      throw new GpuBridgeError('DEVICE_NOT_FOUND', { wanted: id, known }, `no ${id} here; one of ${known.join(', ')}`);
+    }
+  }
+}
+
+/** Native ones first: what is asked of one device is asked of the first that is there. */
+const DEVICES = ['opencl:0', 'cpu-native:0', 'cpu:0'];
+/** Those behind a device host. */
+export const NATIVE_DEVICES = ['opencl:0', 'cpu-native:0'];
 
 /**
  * Runs `work` for each device, or for the one that was named. A device that is not there is left out, with a note.
@@ -23,20 +40,29 @@ export async function onEachDevice<T>(
   named: string | undefined,
   note: (line: string) => void,
   work: (device: MeasuredDevice) => Promise<T>,
+  ids = DEVICES,
 ): Promise<ReadonlyMap<string, T>> {
-  const wanted = DEVICES.filter(({ id }) => named === undefined || id === named);
-  if (wanted.length === 0) {
-    const known = DEVICES.map(({ id }) => id);
-    throw new GpuBridgeError('DEVICE_NOT_FOUND', { wanted: named!, known }, `known devices: ${known.join(', ')}`);
-  }
   const done = new Map<string, T>();
-  for (const device of wanted) {
-    try {
-      done.set(device.id, await work(device));
-    } catch (error) {
-      if (named !== undefined || !GpuBridgeError.is(error, 'BACKEND_UNAVAILABLE')) throw error;
-      note(`${device.id} is left out: ${error.message}`);
-    }
+  for (const id of named === undefined ? ids : [named]) {
+    const options = optionsFor(id);
+    const result = await unlessAbsent(id, note, () => work({ id, options }), named !== undefined);
+    if (result !== undefined) done.set(id, result);
   }
   return done;
+}
+
+/** What `work` returns; undefined, with a note, where the device is not there. */
+export async function unlessAbsent<T>(
+  what: string,
+  note: (line: string) => void,
+  work: () => Promise<T>,
+  isNeeded = false,
+): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (isNeeded || !GpuBridgeError.is(error, 'BACKEND_UNAVAILABLE')) throw error;
+    note(`${what} is left out: ${error.message}`);
+    return undefined;
+  }
 }

@@ -14,8 +14,9 @@ import type {
   FlowColumns,
   Journal,
 } from '@gpu-bridge/sample-je-decomposition';
+import { optionsFor, unlessAbsent } from './devices.js';
 import { median } from './report.js';
-import type { Benchmark } from './report.js';
+import type { Benchmark, Figure } from './report.js';
 import { withSilo } from './silo.js';
 
 const LINES = 1_000_000;
@@ -23,6 +24,7 @@ const SEED = 1;
 const WARM_UP_PAIRS = 4;
 const PAIRS = 15;
 const WORKERS = 2;
+const NATIVE_DEVICE = 'cpu-native:0';
 
 const Line = struct({ amount: i64, account: u32, accountClass: u32 });
 
@@ -33,12 +35,12 @@ const Line = struct({ amount: i64, account: u32, accountClass: u32 });
 export const journalEntries: Benchmark = {
   name: 'je',
   describe: 'journal entries: kernel on two workers against plain JavaScript, resident and with copies',
-  run: (note) => {
+  run: async (note) => {
     const journal = generateJournal({ lines: LINES, seed: SEED });
     note(
       `${journal.lineCount} lines, ${journal.subEntryCount} sub-entries, ${PAIRS} pairs after ${WARM_UP_PAIRS} to warm up`,
     );
-    return withSilo({ kernels: [jeDecomposition], cpu: { workers: WORKERS } }, async (bridge) => {
+    const embedded = await withSilo({ kernels: [jeDecomposition], cpu: { workers: WORKERS } }, async (bridge) => {
       using resident = residentLines(bridge, journal);
       const inputs = decompositionInputs(journal);
       const workspace = allocatePlainWorkspace(journal);
@@ -73,8 +75,31 @@ export const journalEntries: Benchmark = {
         median('je.kernel_with_copies_ms', 'ms', copied),
       ];
     });
+    const native = await unlessAbsent(NATIVE_DEVICE, note, () => onNativeCpu(journal));
+    return [...embedded, ...(native ?? [])];
   },
 };
+
+/** The same on two threads of the native CPU device, columns resident, pairs interleaved with plain JavaScript. */
+function onNativeCpu(journal: Journal): Promise<Figure[]> {
+  const options = optionsFor(NATIVE_DEVICE, { executors: WORKERS });
+  return withSilo({ ...options, kernels: [jeDecomposition] }, async (bridge) => {
+    using resident = residentLines(bridge, journal);
+    const workspace = allocatePlainWorkspace(journal);
+    const ratios: number[] = [];
+    const kernel: number[] = [];
+    for (let pair = -WARM_UP_PAIRS; pair < PAIRS; pair++) {
+      const jsStart = performance.now();
+      const plain = decomposePlain(journal, 'credit-to-debit', workspace);
+      const jsMs = performance.now() - jsStart;
+      const ms = await timeKernel(bridge, { lines: resident.data, direction: 0 }, 'borrow', journal, plain);
+      if (pair < 0) continue;
+      ratios.push(jsMs / ms);
+      kernel.push(ms);
+    }
+    return [median('je.native_vs_js', 'x', ratios), median('je.native_kernel_ms', 'ms', kernel)];
+  });
+}
 
 function residentLines(bridge: GpuBridge, journal: Journal) {
   const allocation = bridge.allocate(ragged(Line), { items: journal.subEntryCount, elements: journal.lineCount });

@@ -1,54 +1,29 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { ColumnBatch } from '@gpu-bridge/abstractions';
 import { getBatchGrain } from '@gpu-bridge/grains';
-import { f32, input, mapKernel, output, uniform } from '@gpu-bridge/kernels';
+import { axpy, check, columns, directCall, window } from './axpy.js';
+import type { Batch, Call } from './axpy.js';
+import { nativeLatency } from './native-latency.js';
 import { median, percentile } from './report.js';
 import type { Benchmark, Figure } from './report.js';
 import { withSilo } from './silo.js';
 
-const ITEMS = 64;
 const WARM_UP_CALLS = 30_000;
 const WINDOWS = 15;
 const CALLS_PER_WINDOW = 4_000;
 const ISOLATED_CALLS = 300;
 
-const axpy = mapKernel(
-  'bench-axpy',
-  { params: { a: uniform(f32), x: input(f32), y: input(f32), z: output(f32) } },
-  (k, { a, x, y, z }) => {
-    z.value = a * x + y;
-  },
-);
-
-type Batch = ColumnBatch<{ z: Float32Array }>;
-
-/** Submits one batch, reads its last result and checks all of them; µs. */
-type Call = (round: number) => Promise<number>;
-
 /** 64-item batches, one after the other: submission to last result through the public API, results checked. */
 export const latency: Benchmark = {
   name: 'latency',
   describe: 'submitBatch of 64 items to last result, sequential and warm; isolated calls beside',
-  run: (note) =>
-    withSilo({ kernels: [axpy] }, async (bridge, grains) => {
-      const kernel = bridge.getKernel(axpy);
+  run: async (note) => {
+    const embedded = await withSilo({ kernels: [axpy] }, async (bridge, grains) => {
       const grain = getBatchGrain(grains, axpy);
-      const x = Float32Array.from({ length: ITEMS }, (_, i) => i);
-      const y = new Float32Array(ITEMS).fill(1);
-      const direct: Call = async (round) => {
-        const a = round % 1_000;
-        const start = performance.now();
-        const handle = await kernel.submitBatch({ a, x, y });
-        const batches: Batch[] = [];
-        for await (const batch of kernel.readResults(handle)) batches.push(batch);
-        const elapsed = performance.now() - start;
-        check(batches, a);
-        return elapsed * 1e3;
-      };
+      const direct = directCall(bridge);
       const viaGrain: Call = async (round) => {
         const a = round % 1_000;
         const start = performance.now();
-        const execution = await grain.execute({ a, x, y });
+        const execution = await grain.execute({ a, ...columns });
         const batches: Batch[] = [];
         for await (const batch of execution.batches) batches.push(batch);
         const elapsed = performance.now() - start;
@@ -81,19 +56,7 @@ export const latency: Benchmark = {
         over('latency.grain_p99_us', windows.grain, 99),
         median('latency.isolated_p50_us', 'us', isolated),
       ];
-    }),
+    });
+    return [...embedded, ...(await nativeLatency(note))];
+  },
 };
-
-async function window(call: Call, calls: number): Promise<number[]> {
-  const times: number[] = [];
-  for (let i = 0; i < calls; i++) times.push(await call(i));
-  return times;
-}
-
-function check(batches: readonly Batch[], a: number): void {
-  const results = batches.flatMap(({ columns }) => [...columns.z]);
-  if (results.length !== ITEMS) throw new Error(`expected ${ITEMS} results, got ${results.length}`);
-  results.forEach((z, i) => {
-    if (z !== Math.fround(a * i + 1)) throw new Error(`item ${i} is ${z}, expected ${a * i + 1}`);
-  });
-}

@@ -2,13 +2,15 @@
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { containment } from './containment.js';
+import { idle } from './idle.js';
 import { journalEntries } from './journal-entries.js';
 import { kernels } from './kernels/benchmark.js';
 import { latency } from './latency.js';
+import { recovery } from './recovery.js';
 import { formatFigure } from './report.js';
 import { throughput } from './throughput.js';
 
-const BENCHMARKS = [journalEntries, latency, throughput, containment, kernels];
+const BENCHMARKS = [journalEntries, latency, throughput, idle, recovery, containment, kernels];
 
 const USAGE = `usage: npm run -s bench -- NAME [--json] [--device ID]
 

@@ -202,12 +202,6 @@ export function isImpure(expr: Expr | CallExpr): boolean {
   return impure;
 }
 
-export function hasBarrier(stmts: readonly Stmt[]): boolean {
-  let found = false;
-  walkStmts(stmts, { stmt: (s) => (found ||= s.op === 'barrier') });
-  return found;
-}
-
 /** Size of a tree in nodes. */
 export function countNodes(stmts: readonly Stmt[]): number {
   let nodes = 0;

@@ -1,6 +1,5 @@
 import type { KernelArtifact, KernelId } from '@gpu-bridge/abstractions';
 import type { IrKernel } from '../../ir/nodes.js';
-import { withClosedBranches } from '../../passes/closed-branches.js';
 import { requirementsOf } from '../../passes/effects.js';
 import { CUDA, cudaFlags } from './cuda.js';
 import { deviceOf, storageOf } from './dialect.js';
@@ -47,8 +46,7 @@ function program(dialect: Dialect, source: DeviceSource): string[] {
 
 /** Helpers, the body of one id, and `STEM_run`, which runs one lane's share of a range. */
 export function deviceFunctions(dialect: Dialect, source: DeviceSource): string[] {
-  const { raw } = source;
-  const kernel = dialect.target === 'opencl' ? withClosedBranches(source.kernel) : source.kernel;
+  const { kernel, raw } = source;
   const stem = stemOf(source.id);
   const driver = new Driver(dialect, kernel);
   const { functions, call, enter } =

@@ -1,7 +1,7 @@
 import { SCRATCH_ALIGN_BYTES, argumentLayout, sizeOf } from '@gpu-bridge/abstractions';
 import type { CpuForm, LocalHome, PrivateCopy, Workspace } from '../../ir/cpu-form.js';
 import type { IrKernel, IrLocal, MathFunction, Stmt } from '../../ir/nodes.js';
-import { hasBarrier, walkStmts } from '../../ir/walk.js';
+import { walkStmts } from '../../ir/walk.js';
 import { lowerMath } from '../lower-math.js';
 import { uniformityOf } from '../uniformity.js';
 import type { Uniformity } from '../uniformity.js';
@@ -59,6 +59,12 @@ function splitAtBarriers(kernel: IrKernel, uniformity: Uniformity): Split {
     });
     if (wanted.size === before) return { body: kept, locals, groupLocals };
   }
+}
+
+function hasBarrier(stmts: readonly Stmt[]): boolean {
+  let found = false;
+  walkStmts(stmts, { stmt: (s) => (found ||= s.op === 'barrier') });
+  return found;
 }
 
 function workspaceOf(kernel: IrKernel): Workspace {

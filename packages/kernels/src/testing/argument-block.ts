@@ -194,6 +194,18 @@ export function prepare(compiled: CompiledKernel, { size, values, groups = 1 }: 
   return { layout, units, collect };
 }
 
+/** Copies arguments to byte `at` of another memory; the block's offset there. */
+export function placeIn(memory: Uint8Array, at: number, { descriptor }: CompiledKernel, { layout }: Prepared): number {
+  memory.set(new Uint8Array(layout.memory.buffer), at);
+  const block = at + layout.block;
+  const view = new DataView(memory.buffer, memory.byteOffset + block);
+  descriptor.layout.slots.forEach(({ part }, slot) => {
+    const offset = ARGUMENT_HEADER_BYTES + ARGUMENT_SLOT_BYTES * slot + 8;
+    if (part !== 'uniform') view.setBigUint64(offset, view.getBigUint64(offset, true) + BigInt(at), true);
+  });
+  return block;
+}
+
 function roundUp(bytes: number, to: number): number {
   return Math.ceil(bytes / to) * to;
 }

@@ -1,4 +1,3 @@
-import { ARGUMENT_HEADER_BYTES, ARGUMENT_SLOT_BYTES } from '@gpu-bridge/abstractions';
 import type { CompiledKernel, LinkedKernel } from '@gpu-bridge/abstractions';
 import {
   ExecutorEnd,
@@ -11,7 +10,7 @@ import {
   ringSizeBytes,
 } from '@gpu-bridge/protocol';
 import type { Cqe, Sqe } from '@gpu-bridge/protocol';
-import { prepare } from '../argument-block.js';
+import { placeIn, prepare } from '../argument-block.js';
 import type { Arguments, Prepared } from '../argument-block.js';
 import { launchKernels } from '../opencl/opencl-launches.js';
 
@@ -52,9 +51,7 @@ export class LinkedRing {
     this.memory = new Uint8Array(buffer);
     this.prepared = cases.map(({ compiled, args }, i) => {
       const prepared = prepare(compiled, args, PAGES);
-      const at = this.arenaOffset + i * PART;
-      this.memory.set(new Uint8Array(prepared.layout.memory.buffer), at);
-      moveBlock(this.memory, compiled, at + prepared.layout.block, at);
+      placeIn(this.memory, this.arenaOffset + i * PART, compiled, prepared);
       return prepared;
     });
     this.ring = new RingMemory(buffer, RINGS_OFFSET + RING * ringSizeBytes(capacity), capacity);
@@ -132,13 +129,4 @@ export class LinkedRing {
     new Uint8Array(layout.memory.buffer).set(this.memory.subarray(at, at + PART));
     return collect();
   }
-}
-
-/** Makes the offsets of an argument block count from the start of a larger memory. */
-function moveBlock(memory: Uint8Array, { descriptor }: CompiledKernel, block: number, by: number): void {
-  const view = new DataView(memory.buffer, block);
-  descriptor.layout.slots.forEach(({ part }, slot) => {
-    const at = ARGUMENT_HEADER_BYTES + ARGUMENT_SLOT_BYTES * slot + 8;
-    if (part !== 'uniform') view.setBigUint64(at, view.getBigUint64(at, true) + BigInt(by), true);
-  });
 }

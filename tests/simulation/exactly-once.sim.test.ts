@@ -29,6 +29,7 @@ describe('every admitted job ends exactly once, whatever dies', () => {
 
   it.skipIf(only !== undefined)('and all of it happened', () => {
     const wanted = ['readAll', 'survived', 'coalesced', 'deaths', 'expired', 'refused', 'completed', 'CANCELLED'];
+    wanted.push('redirected', 'quarantines', 'returns', 'movedWhileRead', 'stoppedInQuarantine', 'fallbacks');
     wanted.push('JOB_POISONED', 'DEADLINE_EXCEEDED', 'BOUNDS_VIOLATION', 'DEVICE_LOST', 'DRAINING');
     expect(wanted.filter((what) => (happened[what] ?? 0) < 5)).toEqual([]);
   });

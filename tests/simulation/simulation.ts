@@ -1,12 +1,20 @@
 import { GpuBridgeError } from '@gpu-bridge/abstractions';
-import type { Allocation, GpuKernel, GpuResult, JobState, KernelHandle, Priority } from '@gpu-bridge/abstractions';
+import type {
+  Allocation,
+  DeviceCounters,
+  GpuKernel,
+  GpuResult,
+  JobState,
+  KernelHandle,
+  Priority,
+} from '@gpu-bridge/abstractions';
 import { SeededRandom } from '@gpu-bridge/testkit';
 import type { EntryFault, ReferenceExecutor } from '@gpu-bridge/testkit';
 import assert from 'node:assert/strict';
 import { planJob, simKernels } from './sim-jobs.js';
 import type { JobPlan } from './sim-jobs.js';
-import { SimDevice } from './sim-device.js';
-import type { SimulatedJob, SlotRecord } from './sim-device.js';
+import { SimBridge } from './sim-bridge.js';
+import type { SimDevice, SimulatedJob, SlotRecord } from './sim-bridge.js';
 
 const TENANTS = ['ada', 'bob', 'cyd'];
 const PRIORITIES: readonly Priority[] = ['high', 'normal', 'low'];
@@ -15,6 +23,7 @@ const STEPS = 90;
 /** Rounds in which everything must have ended once nothing new goes wrong. */
 const ROUNDS_TO_END = 3_000;
 
+type OwnedExecutor = SimBridge['executors'][number];
 type Kernel = GpuKernel<Record<string, unknown>, Record<string, unknown>>;
 type Reading = 'nobody' | 'at once' | 'later' | 'first batch';
 
@@ -25,9 +34,14 @@ interface Tracked {
   readonly tenant: string;
   readonly reading: Reading;
   readonly mode: 'copy' | 'borrow';
+  /** Its reader keeps each batch for a while before it asks for the next. */
+  readonly isSlow: boolean;
+  readonly preferredDevice: string | undefined;
   /** The executor that takes this item dies or hangs. */
   readonly curse: { readonly item: number; readonly fault: EntryFault } | undefined;
   readonly hasDeadline: boolean;
+  /** The broker that had it when it was last looked at. */
+  owner: unknown;
   allocation: Allocation<unknown> | undefined;
   wasCancelled: boolean;
   wasDisposed: boolean;
@@ -52,7 +66,13 @@ export class Simulation {
   private readonly tenantQueueLimit: number;
   private readonly slotsInFlight: number;
   private readonly losesDevice: boolean;
-  private sim!: SimDevice;
+  private readonly deviceCount: number;
+  private readonly faultDomain: 'executor' | 'device';
+  private sim!: SimBridge;
+  /** Readers that keep a batch go on when these are called. */
+  private waitingReaders: (() => void)[] = [];
+  private movedWhileRead = 0;
+  private stoppedInQuarantine = 0;
   private refused = 0;
   /** Everything ended by itself before the bridge was stopped. */
   private isQuiet = false;
@@ -62,7 +82,9 @@ export class Simulation {
     this.queueLimit = 8 + this.random.below(40);
     this.tenantQueueLimit = 4 + this.random.below(30);
     this.slotsInFlight = 1 + this.random.below(3);
-    this.losesDevice = this.random.below(12) === 0;
+    this.losesDevice = this.random.below(4) === 0;
+    this.deviceCount = 1 + this.random.below(2);
+    this.faultDomain = this.random.below(2) === 0 ? 'device' : 'executor';
   }
 
   /** @returns what happened in this run, so that a schedule in which nothing goes wrong is noticed. */
@@ -78,10 +100,17 @@ export class Simulation {
         slotBudgetMs: SLOT_BUDGET_MS,
         checkIntervalMs: 5,
         maxDeathsPerMinute: losesDevice ? 3 : 1_000_000,
+        quarantineMs: 60,
+        heartbeatTimeoutMs: 100,
         drainTimeoutMs,
       },
     } as const;
-    this.sim = await SimDevice.open(options, 1 + random.below(3), 2 ** (15 + random.below(5)));
+    this.sim = await SimBridge.open(options, {
+      devices: this.deviceCount,
+      faultDomain: this.faultDomain,
+      executors: 1 + random.below(3),
+      arenaBytes: 2 ** (15 + random.below(5)),
+    });
     for (const { name } of simKernels) this.kernels.set(name, this.sim.bridge.getKernel(name));
     for (let i = 0; i < STEPS; i++) {
       await this.act();
@@ -89,9 +118,14 @@ export class Simulation {
     }
     if (random.below(4) !== 0) await this.letEverythingEnd();
     await this.stop(drainTimeoutMs);
-    const { coalesced, deaths, expired, refused } = this.sim.info.counters;
+    const sum = (counter: keyof DeviceCounters): number => this.sumOf(({ info }) => info.counters[counter]);
+    const happened: Record<string, number> = { movedWhileRead: this.movedWhileRead };
+    for (const counter of ['coalesced', 'deaths', 'expired', 'refused', 'redirected', 'fallbacks'] as const)
+      happened[counter] = sum(counter);
+    happened['quarantines'] = this.sim.quarantines.begun;
+    happened['returns'] = this.sim.quarantines.ended;
+    happened['stoppedInQuarantine'] = this.stoppedInQuarantine;
     await this.checkEnd();
-    const happened: Record<string, number> = { coalesced, deaths, expired, refused };
     for (const { result, readAll } of this.jobs) {
       const end = result?.error?.code ?? 'completed';
       happened[end] = (happened[end] ?? 0) + 1;
@@ -109,11 +143,13 @@ export class Simulation {
     if (roll < 34) await this.submitSome();
     else if (roll < 68) this.stepSome();
     else if (roll < 72) this.faultExecutor();
+    else if (roll < 74) this.letReadersGoOn();
     else if (roll < 77) this.readLater(this.pickJob());
     else if (roll < 80) this.cancel(this.pickJob());
     else if (roll < 83) this.dispose(this.pickJob());
     else if (roll < 85) this.freeAllocation();
     else if (roll < 86) sim.failingStarts = random.below(3);
+    else if (roll < 87) this.disturbDevice();
     else if (roll < 97) sim.clock.advanceNs(BigInt(random.below(6_000_000)));
     else await sim.clock.runFor(BigInt(random.below(120_000_000)));
     await sim.settle(random.below(3));
@@ -139,8 +175,10 @@ export class Simulation {
     const priority = PRIORITIES[random.below(3)]!;
     const maxMicroBatch = random.below(3) === 0 ? 1 + random.below(200) : undefined;
     const deadlineNs = hasDeadline ? sim.clock.nowNs() + BigInt(1_000_000 + random.below(60_000_000)) : undefined;
+    const preferredDevice = random.below(4) === 0 ? this.pickDevice().device.description.id : undefined;
     const hints = {
       tenant,
+      ...(preferredDevice === undefined ? {} : { preferredDevice }),
       priority,
       ...(maxMicroBatch === undefined ? {} : { maxMicroBatch }),
       ...(deadlineNs === undefined ? {} : { deadlineNs }),
@@ -160,7 +198,9 @@ export class Simulation {
     }
     const state = { wasCancelled: false, wasDisposed: false, aloneFaults: 0, endedAs: undefined, result: undefined };
     const job: Tracked = {
-      ...{ plan, handle, tenant, reading, mode, curse, hasDeadline, allocation, ...state },
+      ...{ plan, handle, tenant, reading, mode, curse, hasDeadline, allocation, preferredDevice, ...state },
+      isSlow: random.below(2) === 0,
+      owner: ownerOf(handle),
       ...{ reader: undefined, seen: [], readError: undefined, readAll: false },
     };
     this.jobs.push(job);
@@ -174,7 +214,8 @@ export class Simulation {
     const { x } = plan.items;
     if (!(x instanceof Uint32Array)) return undefined;
     try {
-      const allocation = this.sim.bridge.allocate({ kind: 'scalar', dtype: 'u32' }, x.length);
+      const device = this.pickDevice().device.description.id;
+      const allocation = this.sim.bridge.allocate({ kind: 'scalar', dtype: 'u32' }, x.length, { device });
       allocation.data.set(x);
       this.allocations.push(allocation);
       return allocation;
@@ -191,20 +232,29 @@ export class Simulation {
       return;
     }
     if (GpuBridgeError.is(error, 'ARENA_EXHAUSTED')) return;
-    assert.ok(this.losesDevice && GpuBridgeError.is(error, 'DEVICE_LOST'), String(error));
+    assert.ok(this.sim.quarantines.wasEverythingLost && GpuBridgeError.is(error, 'DEVICE_LOST'), String(error));
   }
 
   private stepSome(): void {
     for (let n = 1 + this.random.below(6); n > 0; n--) {
-      this.stepOne(this.sim.device.executors[this.random.below(this.sim.device.executors.length)]!);
+      this.stepOne(this.pickExecutor());
     }
   }
 
+  private pickDevice(): SimDevice {
+    return this.sim.devices[this.random.below(this.deviceCount)]!;
+  }
+
+  private pickExecutor(): OwnedExecutor {
+    const { executors } = this.sim;
+    return executors[this.random.below(executors.length)]!;
+  }
+
   /** Runs an entry; one that holds a cursed item makes the executor die or hang. */
-  private stepOne(executor: ReferenceExecutor): boolean {
-    const record = executor.isAlive ? this.sim.nextRecord(executor) : undefined;
+  private stepOne({ owner, executor }: OwnedExecutor): boolean {
+    const record = executor.isAlive ? owner.nextRecord(executor) : undefined;
     const fault = record === undefined ? undefined : this.cursedFault(record);
-    if (record !== undefined && fault !== undefined) this.fault(executor, record, fault);
+    if (record !== undefined && fault !== undefined && !owner.device.isFrozen) this.fault(executor, record, fault);
     return executor.step();
   }
 
@@ -225,16 +275,28 @@ export class Simulation {
 
   /** An executor dies between two entries, or in the next one, whatever that is. */
   private faultExecutor(): void {
-    const { random, sim } = this;
-    const executor = sim.device.executors[random.below(sim.device.executors.length)]!;
-    if (!executor.isAlive) return;
-    const record = sim.nextRecord(executor);
+    const { random } = this;
+    const { owner, executor } = this.pickExecutor();
+    if (!executor.isAlive || owner.device.isFrozen) return;
+    const record = owner.nextRecord(executor);
     if (record === undefined || random.below(2) === 0) {
       executor.exit('the simulation lets it die');
       return;
     }
     this.fault(executor, record, random.below(2) === 0 ? 'exit' : 'hang');
     executor.step();
+  }
+
+  /** Something from outside: its process stands still, or is killed for a reason of somebody else's. */
+  private disturbDevice(): void {
+    const { device } = this.pickDevice();
+    if (device.description.faultDomain === 'executor') return;
+    if (this.random.below(2) === 0) device.isFrozen = true;
+    else device.executors[0]!.exit('the simulation kills its process', 'collateral');
+  }
+
+  private letReadersGoOn(): void {
+    for (const goOn of this.waitingReaders.splice(0)) goOn();
   }
 
   private pickJob(): Tracked | undefined {
@@ -280,7 +342,9 @@ export class Simulation {
         for await (const batch of this.kernel(job.plan.kernel).readResults(job.handle, { mode: job.mode })) {
           if (job.plan.launch === undefined)
             assert.equal(batch.firstItem, job.seen.length, 'batches come in order, without gaps');
-          job.seen.push(...job.plan.flatten(batch));
+          const items = job.plan.flatten(batch);
+          job.seen.push(...items);
+          if (job.isSlow) await this.keepBatch(job, () => assert.deepEqual(job.plan.flatten(batch), items));
           if (job.reading !== 'first batch') continue;
           if (job.endedAs === undefined && job.handle.state === 'running') job.wasCancelled = true;
           return;
@@ -293,14 +357,24 @@ export class Simulation {
     job.reader = read();
   }
 
+  /** What a reader has stays as it is until it asks for more, unless its job was given up. */
+  private async keepBatch(job: Tracked, check: () => void): Promise<void> {
+    await new Promise<void>((resolve) => this.waitingReaders.push(resolve));
+    const { state } = job.handle;
+    if (job.mode === 'copy' || (state !== 'failed' && state !== 'cancelled' && !job.wasDisposed)) check();
+  }
+
   private kernel(name: string): Kernel {
     return this.kernels.get(name)!;
   }
 
   // --- what must hold ------------------------------------------------------------------------------------------------
 
+  private sumOf(count: (device: SimDevice) => number): number {
+    return this.sim.devices.reduce((sum, device) => sum + count(device), 0);
+  }
+
   private check(): void {
-    const { inside, info } = this.sim;
     let waiting = 0;
     for (const job of this.jobs) {
       const { state } = job.handle;
@@ -308,19 +382,27 @@ export class Simulation {
       if (job.endedAs !== undefined) assert.equal(state, job.endedAs, 'a job ends once');
       else if (ended) job.endedAs = state;
       if (!ended && (job.handle as unknown as SimulatedJob).batch === undefined) waiting++;
+      const owner = ownerOf(job.handle);
+      if (owner !== job.owner && job.seen.length > 0 && !ended) this.movedWhileRead++;
+      job.owner = owner;
     }
-    assert.equal(inside.queuedJobs, waiting, 'the queue counts the jobs that wait');
-    assert.ok(waiting <= this.queueLimit, 'the queue stays below its limit');
-    for (const { queued } of inside.queue.tenants.values()) {
-      assert.ok(queued >= 0 && queued <= this.tenantQueueLimit, 'a tenant stays below its limit');
-    }
-    for (const { outstanding } of inside.host.executors) {
-      assert.ok(outstanding.length <= this.slotsInFlight, 'a ring holds no more slots than it may');
-    }
-    const { submitted, completed, failed, cancelled, refused } = info.counters;
+    assert.equal(
+      this.sumOf(({ inside }) => inside.queuedJobs),
+      waiting,
+      'the queues count the jobs that wait',
+    );
+    for (const device of this.sim.devices) this.checkDevice(device);
     const by = (as: JobState): number => this.jobs.filter((job) => job.endedAs === as).length;
+    const sum = (counter: keyof DeviceCounters): number => this.sumOf(({ info }) => info.counters[counter]);
     assert.deepEqual(
-      { submitted, completed, failed, cancelled, refused, live: inside.liveJobs },
+      {
+        submitted: sum('submitted') - sum('redirected'),
+        completed: sum('completed'),
+        failed: sum('failed'),
+        cancelled: sum('cancelled'),
+        refused: sum('refused'),
+        live: this.sumOf(({ inside }) => inside.liveJobs),
+      },
       {
         submitted: this.jobs.length,
         completed: by('completed'),
@@ -330,15 +412,34 @@ export class Simulation {
         live: this.jobs.filter((job) => job.endedAs === undefined).length,
       },
     );
+  }
+
+  private checkDevice({ inside, info }: SimDevice): void {
+    const wasRedirected = this.sumOf((device) => device.info.counters.redirected) > 0;
+    for (const { queued } of inside.queue.tenants.values()) {
+      assert.ok(queued >= 0);
+      assert.ok(queued <= this.tenantQueueLimit || wasRedirected, 'a tenant stays below its limit');
+    }
+    // What other devices had admitted comes on top.
+    assert.ok(inside.queuedJobs <= this.queueLimit || wasRedirected, 'the queue stays below its limit');
+    const { executors } = inside.host;
+    for (const { outstanding, state } of executors) {
+      assert.ok(outstanding.length <= this.slotsInFlight, 'a ring holds no more slots than it may');
+      assert.ok(outstanding.length === 0 || state !== 'quarantined', 'nothing is in a ring that nobody serves');
+      assert.ok(outstanding.length === 1 || !outstanding.some(({ isSuspect }) => isSuspect), 'a suspect is alone');
+    }
+    const records = executors.flatMap(({ outstanding }) => outstanding);
+    if (this.faultDomain === 'device' && records.some(({ isSuspect }) => isSuspect))
+      assert.equal(records.length, 1, 'a suspect is alone on all rings that end with its own');
     assert.ok(info.arena.usedBytes >= 0 && info.arena.usedBytes <= info.arena.capacityBytes);
   }
 
   /** Nothing new goes wrong: every job must end by itself. */
   private async letEverythingEnd(): Promise<void> {
     this.sim.failingStarts = 0;
-    const { executors } = this.sim.inside.host;
     const isBusy = (): boolean =>
-      this.jobs.some((job) => job.endedAs === undefined) || executors.some(({ outstanding }) => outstanding.length > 0);
+      this.jobs.some((job) => job.endedAs === undefined) ||
+      this.sim.devices.some(({ inside }) => inside.host.executors.some(({ outstanding }) => outstanding.length > 0));
     for (let round = 0; isBusy(); round++) {
       if (round > ROUNDS_TO_END) throw new Error(`jobs never end: ${this.describeLiveJobs()}`);
       await this.round();
@@ -353,7 +454,8 @@ export class Simulation {
   }
 
   private work(): void {
-    for (const executor of this.sim.device.executors) while (this.stepOne(executor));
+    for (const owned of this.sim.executors) while (this.stepOne(owned));
+    this.letReadersGoOn();
     // Results that hold the memory others wait for are read at last, or expire.
     for (const job of this.jobs) if (job.reading === 'later' && job.endedAs !== undefined) this.read(job);
     this.sim.clock.advanceMs(3);
@@ -361,6 +463,7 @@ export class Simulation {
 
   private async stop(drainTimeoutMs: number): Promise<void> {
     this.sim.failingStarts = 0;
+    if (this.sim.devices.some(({ info }) => info.health === 'quarantined')) this.stoppedInQuarantine++;
     await this.sim.stop(() => this.work());
     await this.sim.settle(5);
     this.check();
@@ -371,22 +474,30 @@ export class Simulation {
   }
 
   private async checkEnd(): Promise<void> {
-    for (const job of this.jobs) await job.reader;
+    let isRead = false;
+    const readers = this.jobs.flatMap(({ reader }) => (reader === undefined ? [] : [reader]));
+    void Promise.all(readers).then(() => (isRead = true));
+    for (let turns = 0; !isRead; turns++) {
+      assert.ok(turns < ROUNDS_TO_END, 'every reader comes to an end');
+      this.letReadersGoOn();
+      await this.sim.settle(1);
+    }
     for (const job of this.jobs) this.checkJob(job);
     for (const job of this.jobs) job.handle.dispose();
     for (const allocation of this.allocations) allocation.dispose();
     // What ended while it ran may still have been in a ring when the device closed.
     if (!this.isQuiet) return;
-    const { inside, info } = this.sim;
-    assert.equal(info.arena.usedBytes, 0, 'all memory came back');
-    assert.equal(inside.staging.liveBatches.size, 0, 'no batch is left');
-    assert.equal(inside.withDeadline.size, 0, 'no deadline is watched');
-    assert.deepEqual(
-      inside.inFlight.entries.filter((entry) => entry.isUsed),
-      [],
-      'the journal is empty',
-    );
-    assert.equal(inside.queuedJobs, 0);
+    for (const { inside, info } of this.sim.devices) {
+      assert.equal(info.arena.usedBytes, 0, 'all memory came back');
+      assert.equal(inside.staging.liveBatches.size, 0, 'no batch is left');
+      assert.equal(inside.withDeadline.size, 0, 'no deadline is watched');
+      assert.deepEqual(
+        inside.inFlight.entries.filter((entry) => entry.isUsed),
+        [],
+        'the journal is empty',
+      );
+      assert.equal(inside.queuedJobs, 0);
+    }
   }
 
   private checkJob(job: Tracked): void {
@@ -394,6 +505,8 @@ export class Simulation {
     assert.ok(result !== undefined, 'every admitted job has a result');
     assert.equal(result.outcome, job.endedAs);
     assert.equal(result.jobId, handle.jobId);
+    if (job.preferredDevice !== undefined)
+      assert.equal(result.fallback, result.deviceId !== job.preferredDevice, 'a fallback says that it is one');
     const code = result.error?.code;
     const why = `a ${plan.kernel} job ended as ${result.outcome} (${code ?? 'no error'})`;
     if (result.outcome === 'completed') {
@@ -405,7 +518,7 @@ export class Simulation {
       if (code === 'JOB_POISONED') assert.ok(job.aloneFaults >= 2, `${why} after ${job.aloneFaults} deaths alone`);
       else if (code === 'BOUNDS_VIOLATION') assert.ok(plan.violates !== undefined, why);
       else if (code === 'DEADLINE_EXCEEDED') assert.ok(job.hasDeadline, why);
-      else if (code === 'DEVICE_LOST') assert.ok(this.losesDevice, why);
+      else if (code === 'DEVICE_LOST') assert.ok(this.sim.quarantines.wasEverythingLost, why);
       else assert.ok(code === 'DRAINING' || (code === 'ARENA_EXHAUSTED' && this.allocations.length > 0), why);
     }
     this.checkReading(job, result);
@@ -427,12 +540,17 @@ export class Simulation {
 
   private describeLiveJobs(): string {
     const live = this.jobs.filter((job) => job.endedAs === undefined);
-    const { executors } = this.sim.inside.host;
     return JSON.stringify({
       jobs: live.map(({ plan, handle }) => [plan.kernel, plan.itemCount, handle.state]),
-      executors: executors.map(({ state, outstanding }) => [state, outstanding.length]),
-      arena: this.sim.info.arena,
-      queued: this.sim.inside.queuedJobs,
+      devices: this.sim.devices.map(({ inside, info }) => ({
+        executors: inside.host.executors.map(({ state, outstanding }) => [state, outstanding.length]),
+        arena: info.arena,
+        queued: inside.queuedJobs,
+      })),
     });
   }
+}
+
+function ownerOf(handle: unknown): unknown {
+  return (handle as SimulatedJob).owner;
 }

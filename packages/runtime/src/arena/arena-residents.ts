@@ -3,11 +3,11 @@ import type { Allocation } from '@gpu-bridge/abstractions';
 import { isArray } from '../columns/bound-inputs.js';
 import type { SourceColumn } from '../columns/bound-inputs.js';
 import type { DeviceMemory } from '../columns/device-memory.js';
-import type { Job } from '../jobs/job.js';
 import type { ArenaAllocator, ArenaBlock } from './arena-allocator.js';
+import type { ResidentPins } from './resident-pins.js';
 
 /** One allocation of a caller, and how many jobs read it or are going to. */
-class Resident {
+export class Resident {
   readers = 0;
   constructor(readonly block: ArenaBlock) {}
 
@@ -19,15 +19,16 @@ class Resident {
 /** Callers' allocations in one arena: which columns may be used in place, and until when. */
 export class ArenaResidents {
   private readonly residents = new Set<Resident>();
-  private readonly pins = new Map<Job, Resident[]>();
-
   private closed = false;
 
   constructor(
     private readonly arena: ArenaAllocator,
     private readonly memory: DeviceMemory,
     private readonly deviceId: string,
-  ) {}
+    private readonly pins: ResidentPins,
+  ) {
+    pins.add(memory.buffer, this);
+  }
 
   /** Whether a column lies inside a live allocation of this arena. */
   holds(column: SourceColumn): boolean {
@@ -50,33 +51,9 @@ export class ArenaResidents {
     this.memory.u8.fill(0, block.offset, block.offset + block.sizeBytes);
     const resident = new Resident(block);
     this.residents.add(resident);
+    this.pins.count(1);
     const dispose = (): void => this.dispose(resident);
     return { deviceId: this.deviceId, data: data(block.offset), sizeBytes, dispose, [Symbol.dispose]: dispose };
-  }
-
-  /** Keeps what a job reads in place allocated until `unpin`; from its admission on, since it is staged later. */
-  pin(job: Job): void {
-    if (this.residents.size === 0 || this.pins.has(job)) return;
-    const read: Resident[] = [];
-    for (const source of job.inputs.sources) {
-      if (source === undefined || !isArray(source) || source.buffer !== this.memory.buffer) continue;
-      const resident = this.find(source);
-      if (resident !== undefined) read.push(resident);
-    }
-    for (const resident of read) resident.readers++;
-    if (read.length > 0) this.pins.set(job, read);
-  }
-
-  unpin(job: Job): void {
-    if (this.pins.size === 0) return;
-    const read = this.pins.get(job);
-    if (read === undefined) return;
-    for (const resident of read) resident.readers--;
-    this.pins.delete(job);
-  }
-
-  unpinAll(jobs: readonly Job[]): void {
-    if (this.pins.size > 0) for (const job of jobs) this.unpin(job);
   }
 
   /** No job begins any more, so memory is not used again: callers may dispose of what they have. */
@@ -84,7 +61,8 @@ export class ArenaResidents {
     this.closed = true;
   }
 
-  private find(column: ArrayBufferView): Resident | undefined {
+  /** The allocation that a column lies in. */
+  find(column: ArrayBufferView): Resident | undefined {
     for (const resident of this.residents) if (resident.covers(column.byteOffset, column.byteLength)) return resident;
     return undefined;
   }
@@ -99,6 +77,7 @@ export class ArenaResidents {
       );
     }
     this.residents.delete(resident);
+    this.pins.count(-1);
     this.arena.free(resident.block);
   }
 }

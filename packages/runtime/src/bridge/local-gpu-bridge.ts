@@ -14,6 +14,7 @@ import type {
   ResolvedGpuBridgeOptions,
 } from '@gpu-bridge/abstractions';
 import { ReplaySubject, merge, switchMap } from 'rxjs';
+import { ResidentPins } from '../arena/resident-pins.js';
 import { DeviceBroker } from '../broker/device-broker.js';
 import type { KernelCatalog } from '../catalog/kernel-catalog.js';
 import type { DeviceMemory } from '../columns/device-memory.js';
@@ -95,8 +96,9 @@ export class LocalGpuBridge implements GpuBridge {
   /** Lifecycle, called by `BrokerService`: devices are open, jobs may come. */
   start(): void {
     const { broker, health } = this.options;
+    const pins = new ResidentPins();
     this.brokers = this.feature.hosts.map(
-      (host) => new DeviceBroker(host, broker, health, this.clock, this.logger, (job) => this.substituteFor(job)),
+      (host) => new DeviceBroker(host, broker, health, this.clock, this.logger, pins, (job) => this.substituteFor(job)),
     );
     this.devices = new DeviceSelector(this.brokers, this.logger);
     this.state = 'started';

@@ -26,7 +26,7 @@ export class Batch {
   /** Slots in rings now, and ranges that must run again. */
   inFlight = 0;
   pendingReruns = 0;
-  /** Jobs that have not ended; one that went on to another device counts for good. */
+  /** Jobs that have neither ended nor gone to another device. */
   liveJobs: number;
   /** Jobs whose results still occupy the block. */
   holders: number;
@@ -69,6 +69,7 @@ export class Batch {
     this.slotItems = items;
   }
 
+  /** Nobody waits for anything of it any more. */
   get hasEnded(): boolean {
     return this.liveJobs === 0;
   }

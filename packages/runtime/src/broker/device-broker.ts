@@ -10,6 +10,7 @@ import { Op, Status, createCqe, createSqe } from '@gpu-bridge/protocol';
 import type { Cqe, Sqe } from '@gpu-bridge/protocol';
 import { Subject } from 'rxjs';
 import type { Observable } from 'rxjs';
+import type { ResidentPins } from '../arena/resident-pins.js';
 import { DeviceMetrics } from '../diagnostics/device-metrics.js';
 import { Watchdog } from '../health/watchdog.js';
 import type { Job, JobOwner } from '../jobs/job.js';
@@ -69,8 +70,9 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     health: ResolvedHealthOptions,
     private readonly clock: Clock,
     private readonly logger: Logger,
+    private readonly pins: ResidentPins,
     /** Where a job goes on when this device is quarantined; undefined where no other can run it. */
-    private readonly substituteFor: (job: Job) => SelectedDevice | undefined = () => undefined,
+    private readonly substituteFor: (job: Job) => SelectedDevice | undefined,
   ) {
     const { device } = host;
     host.events = this;
@@ -81,7 +83,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
       (job, error) => this.endJob(job, 'failed', error),
       (job, reason) => this.errors.poisoned(job, reason),
     );
-    this.staging = new Staging(device);
+    this.staging = new Staging(device, pins);
     this.queue = new FairQueue(options.tenantWeights);
     const { length: executors } = host.executors;
     this.admission = new Admission(this.queue, this.staging, options, this.errors, this.metrics, executors);
@@ -173,15 +175,12 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
 
   /** Whether a job of another device could ever be staged here. */
   fits(job: Job): boolean {
-    const { batch, firstItem, elementBases } = job;
-    const fits = this.staging.sizeOf(job) <= this.staging.arena.capacityBytes;
-    Object.assign(job, { batch, firstItem, elementBases });
-    return fits;
+    return this.staging.sizeOf(job) <= this.staging.arena.capacityBytes;
   }
 
   private admit(job: Job): void {
     this.liveJobs++;
-    this.staging.residents.pin(job);
+    this.pins.pin(job);
     this.queue.enqueue(job);
     if (job.deadlineMs !== Infinity) {
       this.withDeadline.add(job);
@@ -275,7 +274,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     const job = lane.peek()!;
     lane.shift();
     this.queue.count(tenant, -1);
-    this.staging.residents.unpin(job);
+    this.pins.unpin(job);
     const { capacityBytes } = this.staging.arena;
     this.endJob(job, 'failed', this.errors.arenaExhausted(this.staging.sizeOf(job), capacityBytes));
     this.schedulePump();
@@ -431,7 +430,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
       this.schedulePump();
       return;
     }
-    if (batch.hasEnded) this.staging.residents.unpinAll(batch.jobs);
+    if (batch.hasEnded) this.pins.unpinEnded(batch.jobs);
     if (batch.holders > 0 || batch.block === undefined) return;
     this.staging.free(batch);
     this.schedulePump();
@@ -460,7 +459,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     const waited = job.batch === undefined;
     this.endJob(job, state, error);
     if (waited) {
-      this.staging.residents.unpin(job);
+      this.pins.unpin(job);
       const tenant = this.queue.tenant(job.tenant);
       this.queue.count(tenant, -1);
       tenant.laneOf(job).sweep(tenant.queued);
@@ -509,7 +508,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
       const target = this.substituteFor(job);
       if (target === undefined) {
         this.endJob(job, 'failed', lost());
-        if (job.batch === undefined) this.staging.residents.unpin(job);
+        if (job.batch === undefined) this.pins.unpin(job);
       } else {
         redirected++;
         this.handOver(job, target);
@@ -529,11 +528,8 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     const { batch, holdsMemory } = job;
     this.withDeadline.delete(job);
     this.liveJobs--;
+    if (batch !== undefined) batch.liveJobs--;
     this.metrics.redirected++;
-    // What it was to read in place here stays allocated: it is copied from there, now or at another attempt.
-    job.whenEnded(() => {
-      if (job.owner !== this) this.staging.residents.unpin(job);
-    });
     job.moveTo(broker, broker.host.kernel(job.kernelId)!, fallback, () => {
       if (batch === undefined || !holdsMemory) return;
       batch.holders--;

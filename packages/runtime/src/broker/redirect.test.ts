@@ -167,6 +167,17 @@ describe('jobs of a device that is quarantined', () => {
     allocation.dispose();
   });
 
+  it('keeps an allocation that is read on another device from the start', async () => {
+    const { bridge, kernel, end, read } = await start();
+    const allocation = bridge.allocate<Uint32Array>(u32, 2, { device: 'a:0' });
+    const handles = [await kernel.submitBatch({ x: allocation.data }, { preferredDevice: 'b:0' })];
+    handles.push(await kernel.submitBatch({ x: allocation.data }, { preferredDevice: 'b:0' })); // they share a slot
+    expect(() => allocation.dispose()).toThrow(/read by 2 jobs/);
+    for (const handle of handles) expect(await end(handle)).toMatchObject({ outcome: 'completed', deviceId: 'b:0' });
+    allocation.dispose();
+    expect(await all(read(handles[1]!))).toEqual([1, 1]);
+  });
+
   it('can be cancelled, and meet their deadlines, where they are', async () => {
     const { submit, quarantine, a, clock, info } = await start();
     const deadlineNs = clock.nowNs() + 50_000_000n;

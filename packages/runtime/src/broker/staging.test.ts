@@ -1,6 +1,7 @@
 import { input, output, scratch, u32 } from '@gpu-bridge/abstractions';
 import { ReferenceBackend } from '@gpu-bridge/testkit';
 import { describe, expect, it } from 'vitest';
+import { ResidentPins } from '../arena/resident-pins.js';
 import { kernelOf, mapJob } from '../testing/fixture.js';
 import { Staging } from './staging.js';
 
@@ -10,7 +11,7 @@ describe('Staging', () => {
   it('reserves scratch for every work-item that runs at once', async () => {
     const bytes = async (executors: number, lanes: number): Promise<number> => {
       const device = await new ReferenceBackend({ manual: true, executors, lanes }).open('reference:0');
-      return new Staging(device).sizeOf(mapJob(work, { x: new Uint32Array(16) }));
+      return new Staging(device, new ResidentPins()).sizeOf(mapJob(work, { x: new Uint32Array(16) }));
     };
     const one = await bytes(1, 1);
     expect([await bytes(3, 1), await bytes(1, 8), await bytes(2, 8)]).toEqual([2, 7, 15].map((n) => one + n * 128));

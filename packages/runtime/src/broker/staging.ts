@@ -1,6 +1,7 @@
 import type { ComputeDevice } from '@gpu-bridge/abstractions';
 import { ArenaAllocator } from '../arena/arena-allocator.js';
 import { ArenaResidents } from '../arena/arena-residents.js';
+import type { ResidentPins } from '../arena/resident-pins.js';
 import { DeviceMemory } from '../columns/device-memory.js';
 import type { Job } from '../jobs/job.js';
 import type { SourceColumn } from '../columns/bound-inputs.js';
@@ -24,11 +25,11 @@ export class Staging {
   private firstTenant: string | undefined;
   private hasTenants = false;
 
-  constructor(device: ComputeDevice) {
+  constructor(device: ComputeDevice, pins: ResidentPins) {
     this.scratchRegions = device.executors.length * device.description.lanes;
     this.arena = new ArenaAllocator(device.arenaOffset, device.arenaBytes);
     this.memory = new DeviceMemory(device.memory);
-    this.residents = new ArenaResidents(this.arena, this.memory, device.description.id);
+    this.residents = new ArenaResidents(this.arena, this.memory, device.description.id, pins);
   }
 
   /** Whether memory will come back without anybody asking for it. */

@@ -166,7 +166,7 @@ export class Job implements KernelHandle {
   moveTo(owner: JobOwner, kernel: LoadedKernel, fallback: boolean, leave: () => void): void {
     this.owner = owner;
     this.kernel = kernel;
-    this.fallback ||= fallback;
+    this.fallback = fallback;
     this.mode = modeAsked(this.hints, owner.description);
     if (this.state === 'running') this.attempts++;
     this.batch = undefined;

@@ -31,6 +31,7 @@ export interface SlotRecord {
 export interface SimulatedJob {
   readonly firstItem: number;
   readonly batch: unknown;
+  readonly owner: unknown;
   readonly state: string;
   readonly tenant: string;
 }
@@ -47,51 +48,78 @@ export interface BrokerInside {
   readonly withDeadline: ReadonlySet<unknown>;
 }
 
-/** A bridge on one reference device that runs nothing by itself, on a clock that only the simulation moves. */
+/** One device of the simulated bridge, and its broker from inside. */
 export class SimDevice {
-  readonly clock = new FakeClock(1_000_000n, 5_000n);
-  bridge!: GpuBridge;
-  device!: ReferenceDevice;
-  inside!: BrokerInside;
-  /** Makes this many restarts of executors fail. */
-  failingStarts = 0;
-  private participants: LifecycleParticipant[] = [];
-
-  static async open(options: GpuBridgeOptions, executors: number, arenaBytes: number): Promise<SimDevice> {
-    const sim = new SimDevice();
-    const backend = new ReferenceBackend({ manual: true, executors, arenaBytes, clock: sim.clock });
-    const container = new Container();
-    container.bind(Tokens.Options).toConstantValue(resolveOptions(options));
-    container.bind(Tokens.KernelCompiler).toConstantValue(compiler);
-    container.bind(Tokens.ComputeBackend).toConstantValue(backend);
-    container.load(runtimeModule);
-    container.rebind<Clock>(Tokens.Clock).toConstantValue(sim.clock);
-    container.rebind<Logger>(Tokens.Logger).toConstantValue(silent);
-    const found = await container.getAllAsync<LifecycleParticipant>(Tokens.LifecycleParticipant);
-    sim.participants = found.sort((a, b) => a.stage - b.stage);
-    for (const participant of sim.participants) {
-      await sim.during(participant.start(), () => backend.opened[0]?.runUntilIdle());
-    }
-    sim.bridge = container.get<GpuBridge>(Tokens.GpuBridge);
-    sim.device = backend.opened[0]!;
-    sim.inside = (sim.bridge as unknown as { brokers: BrokerInside[] }).brokers[0]!;
-    for (const executor of sim.device.executors) sim.breakStarts(executor);
-    return sim;
-  }
+  constructor(
+    private readonly bridge: GpuBridge,
+    private readonly index: number,
+    readonly device: ReferenceDevice,
+    readonly inside: BrokerInside,
+  ) {}
 
   get info() {
-    return this.bridge.getInfo().devices[0]!;
-  }
-
-  /** Stops the bridge and then the device, doing `work` in every turn meanwhile. */
-  async stop(work: () => void): Promise<void> {
-    for (const participant of [...this.participants].reverse()) await this.during(participant.stop(), work);
+    return this.bridge.getInfo().devices[this.index]!;
   }
 
   /** The record of the entry that the executor would take next. */
   nextRecord(executor: ReferenceExecutor): SlotRecord | undefined {
     const { taken } = (executor as unknown as { end: { taken: number } }).end;
     return this.inside.host.executors[executor.group]!.outstanding.find((record) => record.position === taken);
+  }
+}
+
+export interface SimSetting {
+  readonly devices: number;
+  readonly executors: number;
+  readonly arenaBytes: number;
+  readonly faultDomain: 'executor' | 'device';
+}
+
+/** A bridge on reference devices that run nothing by themselves, on a clock that only the simulation moves. */
+export class SimBridge {
+  readonly clock = new FakeClock(1_000_000n, 5_000n);
+  readonly quarantines: QuarantineLog;
+  bridge!: GpuBridge;
+  devices: readonly SimDevice[] = [];
+  /** Makes this many restarts of executors fail. */
+  failingStarts = 0;
+  private participants: LifecycleParticipant[] = [];
+
+  private constructor(setting: SimSetting) {
+    this.quarantines = new QuarantineLog(setting);
+  }
+
+  static async open(options: GpuBridgeOptions, setting: SimSetting): Promise<SimBridge> {
+    const sim = new SimBridge(setting);
+    const backend = new ReferenceBackend({ manual: true, clock: sim.clock, ...setting });
+    const container = new Container();
+    container.bind(Tokens.Options).toConstantValue(resolveOptions(options));
+    container.bind(Tokens.KernelCompiler).toConstantValue(compiler);
+    container.bind(Tokens.ComputeBackend).toConstantValue(backend);
+    container.load(runtimeModule);
+    container.rebind<Clock>(Tokens.Clock).toConstantValue(sim.clock);
+    container.rebind<Logger>(Tokens.Logger).toConstantValue(sim.quarantines);
+    const found = await container.getAllAsync<LifecycleParticipant>(Tokens.LifecycleParticipant);
+    sim.participants = found.sort((a, b) => a.stage - b.stage);
+    for (const participant of sim.participants) {
+      await sim.during(participant.start(), () => {
+        for (const device of backend.opened) device.runUntilIdle();
+      });
+    }
+    sim.bridge = container.get<GpuBridge>(Tokens.GpuBridge);
+    const { brokers } = sim.bridge as unknown as { readonly brokers: readonly BrokerInside[] };
+    sim.devices = backend.opened.map((device, i) => new SimDevice(sim.bridge, i, device, brokers[i]!));
+    for (const { device } of sim.devices) for (const executor of device.executors) sim.breakStarts(executor);
+    return sim;
+  }
+
+  get executors(): readonly { readonly owner: SimDevice; readonly executor: ReferenceExecutor }[] {
+    return this.devices.flatMap((owner) => owner.device.executors.map((executor) => ({ owner, executor })));
+  }
+
+  /** Stops the bridge and then the devices, doing `work` in every turn meanwhile. */
+  async stop(work: () => void): Promise<void> {
+    for (const participant of [...this.participants].reverse()) await this.during(participant.stop(), work);
   }
 
   /** Lets callbacks that are due run: promises, immediates, rings that were rung. */
@@ -123,7 +151,40 @@ export class SimDevice {
   }
 }
 
-const silent: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+/** Knows from the log, and so at the very moment, which devices are out of use. */
+class QuarantineLog implements Logger {
+  begun = 0;
+  ended = 0;
+  /** There was a moment at which no device was left. */
+  wasEverythingLost = false;
+  private readonly lostDomains = new Map<string, number>();
+
+  constructor(private readonly setting: SimSetting) {}
+
+  debug(): void {}
+
+  info(message: string, fields?: Readonly<Record<string, unknown>>): void {
+    if (message === 'back from quarantine') this.count(fields, -1);
+  }
+
+  warn(): void {}
+
+  error(message: string, fields?: Readonly<Record<string, unknown>>): void {
+    if (message === 'given up for now') this.count(fields, 1);
+  }
+
+  private count(fields: Readonly<Record<string, unknown>> | undefined, delta: 1 | -1): void {
+    const { devices, executors, faultDomain } = this.setting;
+    const domains = faultDomain === 'device' ? 1 : executors;
+    const device = String(fields?.['device']);
+    const lost = (this.lostDomains.get(device) ?? 0) + delta;
+    this.lostDomains.set(device, lost);
+    if (delta > 0 && lost === domains) this.begun++;
+    if (delta < 0 && lost === domains - 1) this.ended++;
+    const isLost = [...this.lostDomains.values()].filter((count) => count === domains);
+    if (isLost.length === devices) this.wasEverythingLost = true;
+  }
+}
 
 /** Compiles each kernel once for all seeds. */
 const compiler: KernelCompiler = (() => {

@@ -117,7 +117,7 @@ async function underLoad(
     let submitted = 0;
     const load = Array.from({ length: CALLERS }, async (_, n) => {
       const caller = new Caller(n, BATCH_ITEMS, { preferredDevice: id });
-      while (!isOver) submitted += await callOnce(caller, grain, tally);
+      for (; !isOver; submitted++) await callOnce(caller, grain, tally);
     });
     try {
       await work(info);
@@ -130,16 +130,15 @@ async function underLoad(
   });
 }
 
-async function callOnce(caller: Caller, grain: TotalGrain, tally: Tally): Promise<number> {
+async function callOnce(caller: Caller, grain: TotalGrain, tally: Tally): Promise<void> {
   try {
     await caller.call(grain, tally.answered % 1e6);
     tally.answered++;
   } catch (error) {
     if (error instanceof WrongAnswer) throw error;
     tally.lost++;
-    if (!(error instanceof GpuBridgeError)) throw error;
+    if (!GpuBridgeError.is(error)) throw error;
   }
-  return 1;
 }
 
 function deviceOf(bridge: GpuBridge, id: string): DeviceInfo {

@@ -19,21 +19,26 @@ function compilerFor(target: KernelTarget): KernelCompiler {
 }
 
 const device = { executors: 2, arenaMiB: 16 };
-const subjects: Record<string, NativeOptions> = {
-  'the native cpu backend': { cpu: device },
-  'the OpenCL backend': { opencl: device },
-  'the OpenCL backend in short leases': { opencl: { ...device, executionMode: 'leased', leaseEntries: 3 } },
-  'the OpenCL backend that launches': { opencl: { ...device, executionMode: 'launched' } },
-  'the OpenCL backend without coherent memory': { opencl: { ...device, hostCoherent: false } },
-};
+const subjects: readonly (NativeOptions & { readonly name: string; readonly seals: boolean })[] = [
+  { name: 'the native cpu backend', cpu: device, seals: false },
+  { name: 'the OpenCL backend', opencl: device, seals: true },
+  {
+    name: 'the OpenCL backend in short leases',
+    opencl: { ...device, executionMode: 'leased', leaseEntries: 3 },
+    seals: true,
+  },
+  { name: 'the OpenCL backend that launches', opencl: { ...device, executionMode: 'launched' }, seals: false },
+  { name: 'the OpenCL backend without coherent memory', opencl: { ...device, hostCoherent: false }, seals: false },
+];
 
-for (const [name, options] of Object.entries(subjects)) {
+for (const { name, seals, ...options } of subjects) {
   const absence = await absenceOf(options);
   if (absence === undefined) {
     describeBackendConformance({
       name,
       createBackend: () => nativeBackend({ ...options, cacheFolder }),
       compiler: compilerFor(options.cpu === undefined ? 'opencl' : 'cpp'),
+      seals,
       provokeExit: (_executor, opened) => void process.kill(opened.telemetry!().hostPid!, 'SIGKILL'),
     });
   } else {

@@ -12,6 +12,9 @@ import { createNativeBackends } from '@gpu-bridge/compute-native';
 import { addGpuBridge } from '@gpu-bridge/hosting';
 import { Container } from 'inversify';
 
+// One compute unit must stay free beside resident kernels; PoCL has as many as it has threads.
+process.env['POCL_MAX_PTHREAD_COUNT'] ??= '4';
+
 const silent: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
 /** Runs for kernels of the native CPU device. */

@@ -116,9 +116,17 @@ describe('NativeDevice', () => {
         await device.executors[0]!.kill();
         await device.provideKernel(2, artifact, descriptor);
         await device.start();
+        await device.seal(() => [LINKED, LINKED]);
+        await device.executors[0]!.kill();
+        await device.start();
         const heard = (await readFile(`${hosts.folder}/heard`, 'utf8')).trim().split('\n');
-        const known = ['kernel number 1', 'link entry e', 'seal '].map((line) => line.trim());
-        expect(heard.map((line) => line.trim())).toEqual(['go 1', ...known, ...known, 'kernel number 2', 'go 2']);
+        const first = ['kernel number 1', 'link entry e', 'seal'];
+        const again = ['link entry e', 'link entry e', 'seal'];
+        expect(heard.map((line) => line.trim())).toEqual([
+          ...['go 1', ...first],
+          ...[...first, 'kernel number 2', 'go 2', ...again],
+          ...['kernel number 1', 'kernel number 2', ...again, 'go 3'], // what was sealed before is forgotten
+        ]);
       },
     ));
 

@@ -11,7 +11,7 @@ import type {
   LinkTarget,
   Logger,
 } from '@gpu-bridge/abstractions';
-import { SEAL, kernelFrame, linkFrame } from '../host/frames.js';
+import { kernelFrame, linkFrame } from '../host/frames.js';
 import { HostSupervisor } from '../host/host-supervisor.js';
 import type { SupervisorSetting } from '../host/host-supervisor.js';
 import type { DeviceRegion } from '../region/device-region.js';
@@ -75,8 +75,7 @@ export class NativeDevice implements ComputeDevice, ExecutorOwner {
     let log = 'no kernel has a resident form';
     try {
       const linked = link(linkTarget);
-      for (const one of linked) this.supervisor.tell(linkFrame(one));
-      const answer = linked.length === 0 ? undefined : await this.supervisor.ask(SEAL);
+      const answer = linked.length === 0 ? undefined : await this.supervisor.seal(linked.map(linkFrame));
       if (answer?.verb === 'sealed') return;
       log = answer?.values.get('log') ?? log;
     } catch (error) {

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { GpuBridgeError } from '@gpu-bridge/abstractions';
 import type { Logger } from '@gpu-bridge/abstractions';
-import { goFrame } from './frames.js';
+import { SEAL, goFrame } from './frames.js';
 import type { Frame } from './frames.js';
 import type { HostMessage } from './host-message.js';
 import { HostSession } from './host-session.js';
@@ -31,7 +31,7 @@ export class HostSupervisor {
   starts = 0;
   lastStartMs: number | undefined;
 
-  private readonly journal: Frame[] = [];
+  private journal: Frame[] = [];
   /** The host that serves or starts to. */
   private current: HostSession | undefined;
   private standby: HostSession | undefined;
@@ -111,11 +111,18 @@ export class HostSupervisor {
     return answer;
   }
 
-  /** Tells this and all later hosts something that needs no answer. */
-  tell(frame: Frame): void {
-    this.journal.push(frame);
-    this.current?.send(frame);
-    this.standby?.send(frame);
+  /**
+   * Has this and all later hosts build resident loops, which take the place of those before.
+   *
+   * @returns the answer, and throws, as `ask`.
+   */
+  seal(links: readonly Frame[]): Promise<HostMessage | undefined> {
+    this.journal = [...this.journal.filter(({ verb }) => verb === 'kernel'), ...links];
+    for (const link of links) {
+      this.current?.send(link);
+      this.standby?.send(link);
+    }
+    return this.ask(SEAL);
   }
 
   /** Ends the host at once; resolves when it can no longer touch memory. `onDeath` is not called. */

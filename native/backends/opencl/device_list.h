@@ -24,6 +24,7 @@ struct DeviceFacts {
   bool promises_concurrent_access = false;  // Fine-grained shared memory and atomics on it.
   bool has_opencl_c_3 = false;
 
+  bool is_pocl() const { return driver.starts_with("Portable Computing Language"); }
   bool is_cpu() const { return type == "cpu"; }
 };
 

@@ -14,6 +14,12 @@ Bytes BinaryOf(cl_program program) {
 
 }  // namespace
 
+std::string FlagsFor(const DeviceFacts& device, const std::string& flags, std::uint64_t group_size) {
+  // PoCL 3.1 gets barriers in branches wrong where it optimises before it splits the code at them; docs/KERNELS.md.
+  if (!device.is_pocl() || group_size <= 1) return flags;
+  return flags.empty() ? "-cl-opt-disable" : flags + " -cl-opt-disable";
+}
+
 std::string ProgramFactory::KeyOf(const ProgramText& text) const {
   return "program " + text.fingerprint + ' ' + std::to_string(HashOf(text.source)) + "\nflags " + text.flags + "\ndevice " +
          device_.name + "\ndriver " + device_.driver;

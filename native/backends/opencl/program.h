@@ -19,6 +19,9 @@ struct ProgramText {
   std::string entry;
 };
 
+// A kernel's own flags and what this driver needs beside them, for work-groups of that size.
+std::string FlagsFor(const DeviceFacts& device, const std::string& flags, std::uint64_t group_size);
+
 // Whatever makes the driver generate machine code that should be in the binary: drivers do so at the first launch.
 using WarmUp = std::function<std::optional<Failure>(cl_kernel)>;
 

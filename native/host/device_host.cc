@@ -121,24 +121,29 @@ bool DeviceHost::IsAllStopped() {
 void DeviceHost::End() {
   using Clock = std::chrono::steady_clock;
   ending_.store(true);
+  EndExecutors();
   // A driver may take its time over this, or not come back from it.
   StartThread([this] {
     if (Backend* const backend = opened_.load()) backend->Stop();
   });
   const Clock::time_point begun = Clock::now();
-  for (;;) {
-    {
-      const std::lock_guard lock(executors_mutex_);
-      bool all_done = true;
-      for (const auto& executor : executors_) {
-        executor->Wake();
-        all_done = all_done && executor->IsDone();
-      }
-      const bool has_silo = command_.silo_pid != 0 && !IsSiloGone();
-      if (all_done || Clock::now() - begun > (has_silo ? kEndWaitWithSilo : kEndWait)) EndAsAsked();
-    }
+  while (!EndExecutors()) {
+    const bool has_silo = command_.silo_pid != 0 && !IsSiloGone();
+    if (Clock::now() - begun > (has_silo ? kEndWaitWithSilo : kEndWait)) break;
     std::this_thread::sleep_for(kEndLook);
   }
+  EndAsAsked();
+}
+
+// Whether all have ended.
+bool DeviceHost::EndExecutors() {
+  const std::lock_guard lock(executors_mutex_);
+  bool all_done = true;
+  for (const auto& executor : executors_) {
+    executor->EndSoon();
+    all_done = all_done && executor->IsDone();
+  }
+  return all_done;
 }
 
 void DeviceHost::Build() {

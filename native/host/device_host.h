@@ -36,6 +36,7 @@ class DeviceHost {
   bool IsSiloGone() const;
   bool IsAllStopped();
   [[noreturn]] void End();
+  bool EndExecutors();
 
   // Build thread.
   [[noreturn]] void Build();

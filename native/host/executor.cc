@@ -59,7 +59,11 @@ void Executor::Run() {
   is_done_.store(true);
 }
 
-void Executor::Wake() const { FutexWake(&ring_.memory().silo().submission_bell); }
+void Executor::EndSoon() const {
+  SiloLine& silo = ring_.memory().silo();
+  SharedWords::Store(silo.stop, 1);
+  FutexWake(&silo.submission_bell);
+}
 
 // False: stopped and empty, or the host ends.
 bool Executor::AwaitEntry() {

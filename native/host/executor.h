@@ -36,8 +36,9 @@ class Executor {
   // Whether Run has returned.
   bool IsDone() const { return is_done_.load(); }
 
-  // Lets a parked Run look at `ending`.
-  void Wake() const;
+  // Ends Run soon once `ending` is set, also when it is parked or lent to a resident kernel, which only knows the ring. For a host
+  // whose silo is gone or done with the ring.
+  void EndSoon() const;
 
  private:
   bool AwaitEntry();

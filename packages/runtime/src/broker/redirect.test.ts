@@ -1,85 +1,8 @@
-import { input, output, resolveOptions, u32 } from '@gpu-bridge/abstractions';
-import type {
-  BrokerOptions,
-  ColumnBatch,
-  GpuExecutionHints,
-  KernelDefinition,
-  KernelHandle,
-} from '@gpu-bridge/abstractions';
-import { BodyCompiler, FakeClock, ReferenceBackend } from '@gpu-bridge/testkit';
-import type { ReferenceBackendOptions, ReferenceDevice } from '@gpu-bridge/testkit';
+import { u32 } from '@gpu-bridge/abstractions';
+import type { ColumnBatch } from '@gpu-bridge/abstractions';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { LocalGpuBridge } from '../bridge/local-gpu-bridge.js';
-import { KernelCatalog } from '../catalog/kernel-catalog.js';
-import { GpuHostFeature } from '../host/gpu-host-feature.js';
-import { LogLines } from '../testing/fixture.js';
-import type { DeviceBroker } from './device-broker.js';
-
-const increment: KernelDefinition = {
-  kind: 'map',
-  name: 'increment',
-  params: { x: input(u32), y: output(u32) },
-  constants: {},
-  uses: {},
-  fp: 'strict',
-  bounds: 'checked',
-  body: (_k, p: { x: number; y: { value: number } }) => void (p.y.value = p.x + 1),
-};
-
-interface Setting {
-  readonly broker?: BrokerOptions;
-  readonly names?: readonly string[];
-  readonly device?: ReferenceBackendOptions;
-}
-
-/** A bridge over devices that run an entry only when the test steps them, and that are given up after two deaths. */
-async function start({ broker = {}, names = ['a', 'b'], device: setting = {} }: Setting = {}) {
-  const clock = new FakeClock(1_000_000n, 2_000n);
-  const backends = names.map((name) => new ReferenceBackend({ name, manual: true, executors: 1, clock, ...setting }));
-  const health = { maxDeathsPerMinute: 1, quarantineMs: 5_000 };
-  const options = resolveOptions({ kernels: [increment], cpu: false, broker, health });
-  const logger = new LogLines();
-  const catalog = new KernelCatalog(new BodyCompiler());
-  const feature = new GpuHostFeature(backends, catalog, options, clock, logger);
-  const bridge = new LocalGpuBridge(feature, catalog, options, clock, logger);
-  let isOpen = false;
-  void feature.start().then(() => (isOpen = true));
-  while (!isOpen) {
-    for (const { opened } of backends) opened[0]?.runUntilIdle();
-    await turn();
-  }
-  bridge.start();
-  const devices = backends.map(({ opened }) => opened[0]!);
-  const [a, b] = devices as [ReferenceDevice, ReferenceDevice];
-  const kernel = bridge.getKernel('increment');
-  const brokers = (bridge as unknown as { brokers: readonly DeviceBroker[] }).brokers;
-  const settle = async (): Promise<void> => {
-    for (let i = 0; i < 10; i++) await turn();
-  };
-  const submit = (items: number, hints: GpuExecutionHints = { preferredDevice: 'a:0' }) =>
-    kernel.submitBatch({ x: Uint32Array.from({ length: items }, (_, i) => i) }, hints);
-  /** Its executor dies until nobody starts it any more. */
-  const quarantine = async (device: ReferenceDevice): Promise<void> => {
-    for (let i = 0; i < 2; i++) {
-      device.executors[0]!.exit('boom');
-      await settle();
-    }
-  };
-  /** Lets devices and bridge take turns until a job has ended. */
-  const end = async (handle: KernelHandle) => {
-    for (let i = 0; i < 2_000 && (handle.state === 'queued' || handle.state === 'running'); i++) {
-      for (const device of devices) device.step();
-      await turn();
-      clock.advanceMs(1);
-    }
-    return handle.result;
-  };
-  const read = (handle: KernelHandle, mode: 'copy' | 'borrow' = 'copy') =>
-    kernel.readResults(handle as never, { mode })[Symbol.asyncIterator]();
-  const info = (index: number) => bridge.getInfo().devices[index]!;
-  return { clock, bridge, kernel, brokers, a, b, submit, quarantine, settle, end, read, info, logger };
-}
+import { startManualBridge as start } from '../testing/manual-bridge.js';
 
 type Batches = AsyncIterator<ColumnBatch<Record<string, unknown>>>;
 

@@ -76,6 +76,36 @@ describe('DeviceSelector', () => {
     expect(chosen([{ id: 'cpu:0', isLost: true }])).toBe('cpu:0'); // its broker says why
   });
 
+  it('takes another device for a preferred one that was given up, visibly, while there is one', () => {
+    const lost: Fake = { id: 'gpu:0', type: 'gpu', isLost: true };
+    const others: Fake[] = [
+      { id: 'cpu:0', queuedJobs: 3 },
+      { id: 'gpu:1', type: 'gpu', queuedJobs: 9 },
+    ];
+    expect(chosen([lost, ...others], { preferredDevice: 'gpu:0' })).toBe('cpu:0 instead');
+    expect(chosen([lost, ...others], { preferredDevice: 'gpu:0', deviceType: 'gpu' })).toBe('gpu:1 instead');
+    expect(chosen([lost], { preferredDevice: 'gpu:0' })).toBe('gpu:0'); // its broker says why
+  });
+
+  it('finds a substitute of the wanted type, else the CPU, else any that takes the job', () => {
+    const fakes: Fake[] = [
+      { id: 'cpu:0', queuedJobs: 9 },
+      { id: 'acc:0', type: 'accelerator' },
+      { id: 'gpu:0', type: 'gpu', isLost: true },
+    ];
+    const substitute = (hints: GpuExecutionHints, refused: readonly string[] = []): string | undefined => {
+      const selector = new DeviceSelector(fakes.map(brokerOf), new LogLines());
+      const found = selector.substitute(hints, kernel, ({ description: { id } }) => !refused.includes(id));
+      return found && `${found.broker.description.id}${found.fallback ? ' instead' : ''}`;
+    };
+    expect(substitute({})).toBe('acc:0');
+    expect(substitute({ deviceType: 'cpu' })).toBe('cpu:0');
+    expect(substitute({ deviceType: 'gpu' })).toBe('cpu:0 instead');
+    expect(substitute({ deviceType: 'gpu' }, ['cpu:0'])).toBe('acc:0 instead');
+    expect(substitute({ preferredDevice: 'acc:0' })).toBe('acc:0');
+    expect(substitute({}, ['cpu:0', 'acc:0'])).toBeUndefined();
+  });
+
   it('explains a preferred device that is unknown or refused the kernel', () => {
     expect(() => choose([{ id: 'cpu:0' }], { preferredDevice: 'cuda:0' }).select()).toThrow(
       /wanted cuda:0, open: cpu:0/,

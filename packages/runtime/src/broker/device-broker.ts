@@ -6,9 +6,8 @@ import type {
   ResolvedBrokerOptions,
   ResolvedHealthOptions,
 } from '@gpu-bridge/abstractions';
-import { Op, Status, createCqe, createSqe } from '@gpu-bridge/protocol';
-import type { Cqe, Sqe } from '@gpu-bridge/protocol';
-import { Subject } from 'rxjs';
+import { Status, createCqe, createSqe } from '@gpu-bridge/protocol';
+import type { Cqe } from '@gpu-bridge/protocol';
 import type { Observable } from 'rxjs';
 import type { ResidentPins } from '../arena/resident-pins.js';
 import { DeviceMetrics } from '../diagnostics/device-metrics.js';
@@ -28,9 +27,11 @@ import { FairQueue } from './fair-queue.js';
 import type { Lane, TenantQueue } from './fair-queue.js';
 import { InFlightTable } from './in-flight-table.js';
 import type { InFlightEntry } from './in-flight-table.js';
+import { PressureSignal } from './pressure-signal.js';
 import { Reaper } from './reaper.js';
 import { Recovery } from './recovery.js';
 import type { LeftEntry, Rerun } from './recovery.js';
+import { writeEntry } from './slot-entry.js';
 import { slotItemsFor } from './slot-size.js';
 import { Staging } from './staging.js';
 
@@ -42,7 +43,6 @@ import { Staging } from './staging.js';
 export class DeviceBroker implements JobOwner, KernelHostEvents {
   readonly staging: Staging;
   readonly metrics = new DeviceMetrics();
-  readonly pressure$: Observable<DevicePressure>;
 
   private readonly admission: Admission;
   private readonly queue: FairQueue;
@@ -54,8 +54,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
   private readonly recovery: Recovery;
   private readonly errors: DeviceErrors;
   private readonly withDeadline = new Set<Job>();
-  private readonly pressure = new Subject<DevicePressure>();
-  private pressurePending = false;
+  private readonly pressure = new PressureSignal(() => this.currentPressure());
   private pumpScheduled = false;
   /** Jobs admitted and not ended. */
   private liveJobs = 0;
@@ -88,7 +87,6 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     const { length: executors } = host.executors;
     this.admission = new Admission(this.queue, this.staging, options, this.errors, this.metrics, executors);
     this.unread = new UnreadResults(options.resultRetentionMs, clock, (job) => this.expire(job));
-    this.pressure$ = this.pressure.asObservable();
     this.reaper = new Reaper({
       nowMs: () => clock.nowMs(),
       drain: () => this.reap(),
@@ -115,6 +113,10 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
 
   nowMs(): number {
     return this.clock.nowMs();
+  }
+
+  get pressure$(): Observable<DevicePressure> {
+    return this.pressure.changes$;
   }
 
   /** Whether a job was admitted and has not ended. */
@@ -188,7 +190,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
       this.watchdog.wake();
     }
     this.schedulePump();
-    this.notifyPressure();
+    this.pressure.notify();
   }
 
   // --- dispatch ------------------------------------------------------------------------------------------------------
@@ -300,17 +302,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     record.hasToWake = executor.ring.isExecutorParked();
     batch.inFlight++;
     const { entry } = this;
-    entry.op = Op.RUN;
-    entry.kernel = batch.kernel.kernelNumber;
-    entry.generation = executor.generation;
-    entry.userDataLow = record.index;
-    entry.userDataHigh = record.tag;
-    entry.paramsLow = batch.argumentsOffset;
-    entry.firstItem = firstItem;
-    entry.itemCount = itemCount;
-    entry.group = executor.group;
-    entry.mode = batch.jobs[0]!.mode;
-    writeDeadline(entry, batch);
+    writeEntry(entry, record, executor.generation);
     const nowMs = this.nowMs();
     record.submittedMs = nowMs;
     for (const job of batch.jobs) job.markRunning(nowMs);
@@ -331,7 +323,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     }
     if (reaped > 0) {
       this.pump();
-      this.notifyPressure();
+      this.pressure.notify();
     }
     return reaped;
   }
@@ -463,7 +455,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
       const tenant = this.queue.tenant(job.tenant);
       this.queue.count(tenant, -1);
       tenant.laneOf(job).sweep(tenant.queued);
-      this.notifyPressure();
+      this.pressure.notify();
     }
     this.schedulePump();
   }
@@ -521,7 +513,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
         redirected,
         failed: jobs.length - redirected,
       });
-    this.notifyPressure();
+    this.pressure.notify();
   }
 
   private handOver(job: Job, { broker, fallback }: SelectedDevice): void {
@@ -565,24 +557,4 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     for (const batch of this.staging.batches()) for (const job of batch.jobs) this.stopJob(job, 'failed', error());
     for (const { batch } of this.recovery.dropAll()) this.settleBatch(batch);
   }
-
-  private notifyPressure(): void {
-    if (this.pressurePending || !this.pressure.observed) return;
-    this.pressurePending = true;
-    setImmediate(() => {
-      this.pressurePending = false;
-      this.pressure.next(this.currentPressure());
-    });
-  }
-}
-
-/** The earliest deadline of the batch's jobs, for the executor to see; 0 without one. */
-function writeDeadline(entry: Sqe, batch: Batch): void {
-  let deadlineNs = 0n;
-  for (const { hints } of batch.jobs) {
-    if (hints.deadlineNs !== undefined && (deadlineNs === 0n || hints.deadlineNs < deadlineNs))
-      deadlineNs = hints.deadlineNs;
-  }
-  entry.deadlineLow = deadlineNs === 0n ? 0 : Number(deadlineNs & 0xffff_ffffn);
-  entry.deadlineHigh = deadlineNs === 0n ? 0 : Number(deadlineNs >> 32n);
 }

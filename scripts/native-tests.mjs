@@ -1,6 +1,7 @@
 // The tests of native/: npm run test:native runs them as built, npm run test:native:san also under the sanitizers. The last line
 // counts them.
 import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { ensureEngines } from './engines.mjs';
 import { root, run } from './pnpm.mjs';
@@ -29,7 +30,7 @@ const environment = {
  * @returns the exit code and the counts.
  */
 export async function nativeTests() {
-  return build(buildFolder, 'tests', () => runTests('native tests', buildFolder));
+  return build(buildFolder, () => runTests('native tests', buildFolder));
 }
 
 /** As {@link nativeTests}, built by each sanitizer. Their builds lie beside the ordinary one and are kept. */
@@ -43,27 +44,27 @@ export async function sanitizedNativeTests() {
       console.error(output);
       return { ...total, code: unlessCi };
     }
-    const result = await build(binaries, 'tests', () =>
-      runTests(`native tests, sanitizer of ${name}`, binaries, sanitized),
-    );
+    const result = await build(binaries, () => runTests(`native tests, sanitizer of ${name}`, binaries, sanitized));
     for (const key of Object.keys(total)) total[key] += result[key];
     if (result.code !== 0) break;
   }
   return total;
 }
 
-async function build(folder, target, then) {
+async function build(folder, then) {
   const none = { passed: 0, failed: 0, skipped: 0 };
   if (!existsSync(join(folder, 'CMakeCache.txt'))) {
     console.log('skipped: native tests, there is no native build');
     return { code: unlessCi, ...none };
   }
+  await quiet('cmake', [folder]); // GoogleTest may be here since the last time.
   const help = await quiet('cmake', ['--build', folder, '--target', 'help']);
   if (!/\btests\b/.test(help.output)) {
-    console.log('skipped: native tests, GoogleTest was missing when native/ was configured');
+    console.log('skipped: native tests, GoogleTest is missing');
     return { code: unlessCi, ...none };
   }
-  const { code, output } = await quiet('cmake', ['--build', folder, '--target', target]);
+  const jobs = `${availableParallelism()}`;
+  const { code, output } = await quiet('cmake', ['--build', folder, '--target', 'tests', '--parallel', jobs]);
   if (code === 0) return then();
   console.error(output);
   return { code, ...none };

@@ -165,7 +165,9 @@ Outcome Executor::RunKernel(const Sqe& entry) {
     checked.params_low = static_cast<std::uint32_t>(params);
     checked.params_high = static_cast<std::uint32_t>(params >> 32);
   }
-  return backend_.Run(checked);
+  const Outcome outcome = backend_.Run(checked);
+  if (outcome.device_lost) Die(ExitCode::kDeviceFault, "the device was lost while it ran " + kernel->id);
+  return outcome;
 }
 
 Status Executor::AwaitKernel(std::uint32_t number) {

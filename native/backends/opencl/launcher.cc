@@ -55,10 +55,18 @@ Outcome Launcher::Run(const Sqe& entry) {
   if (std::optional<Failure> failure = LaunchEntry(entry, *prepared)) {
     session_.log("kernel " + prepared->kernel->id() + ": " + *failure);
     outcome.status = Status::kDeviceError;
+    outcome.device_lost = !Answers();
     return outcome;
   }
   outcome.violations = std::atomic_ref(*violations_).load(std::memory_order_acquire);
   return outcome;
+}
+
+// Whether the device still takes commands after one has failed.
+bool Launcher::Answers() {
+  constexpr cl_uint kAnything = 0;
+  return Cl().EnqueueWriteBuffer(queue_.get(), violations_buffer_.get(), CL_TRUE, 0, sizeof kAnything, &kAnything, 0, nullptr, nullptr) ==
+         CL_SUCCESS;
 }
 
 Launcher::Prepared* Launcher::Prepare(std::uint32_t number, Status& status) {
@@ -127,8 +135,9 @@ bool Launcher::TakeBlock(const Sqe& entry, const LoadedKernel& kernel) {
     BlockSlot slot;
     std::memcpy(&slot, block_.data() + kBlockHeadBytes + i * sizeof slot, sizeof slot);
     const std::uint64_t extent = std::uint64_t{slot.elements} * layout.element_bytes;
+    if (extent == 0) continue;
     if (!is_inside(slot.offset, extent)) return false;
-    if (extent > 0) extents_.push_back({slot.offset, extent, layout.access != SlotAccess::kIn});
+    extents_.push_back({slot.offset, extent, layout.access != SlotAccess::kIn});
   }
   return true;
 }

@@ -42,6 +42,7 @@ class Launcher {
   std::optional<Failure> LaunchEntry(const Sqe& entry, const Prepared& prepared);
   std::optional<Failure> CopyIn(const Sqe& entry);
   std::optional<Failure> CopyOut();
+  bool Answers();
 
   const Session& session_;
   const LoadedKernels& kernels_;

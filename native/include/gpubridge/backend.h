@@ -90,6 +90,7 @@ struct OpenOptions {
 struct Outcome {
   Status status = Status::kOk;
   std::uint32_t violations = 0;
+  bool device_lost = false;  // Nothing will run on it any more: the host ends with exit code 70.
 };
 
 // How far a lease may go.

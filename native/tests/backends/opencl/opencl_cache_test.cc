@@ -28,7 +28,7 @@ void Overwrite(const fs::path& file, std::streamoff at, char value) {
   stream.put(value);
 }
 
-class OpenClCache : public testing::Test {
+class ProgramFiles : public testing::Test {
  protected:
   fs::path OnlyFile() const {
     const std::vector<fs::path> files = FilesIn(folder_.path() / "opencl");
@@ -41,7 +41,7 @@ class OpenClCache : public testing::Test {
   const Bytes content_ = {1, 2, 3, 4, 5};
 };
 
-TEST_F(OpenClCache, GivesBackWhatWasWrittenUnderTheSameKey) {
+TEST_F(ProgramFiles, GivesBackWhatWasWrittenUnderTheSameKey) {
   const ProgramCache cache(folder_.path(), refusal_);
   EXPECT_EQ(refusal_, "");
   EXPECT_FALSE(cache.Has("key"));
@@ -54,7 +54,7 @@ TEST_F(OpenClCache, GivesBackWhatWasWrittenUnderTheSameKey) {
   OnlyFile();
 }
 
-TEST_F(OpenClCache, SeesEveryDamage) {
+TEST_F(ProgramFiles, SeesEveryDamage) {
   const ProgramCache cache(folder_.path(), refusal_);
   cache.Write("key", content_);
   const auto bytes = static_cast<std::streamoff>(fs::file_size(OnlyFile()));
@@ -70,7 +70,7 @@ TEST_F(OpenClCache, SeesEveryDamage) {
   }
 }
 
-TEST_F(OpenClCache, RefusesAFolderThatOthersCanWriteTo) {
+TEST_F(ProgramFiles, RefusesAFolderThatOthersCanWriteTo) {
   const fs::path folder = folder_.path() / "opencl";
   fs::create_directory(folder);
   ASSERT_EQ(chmod(folder.c_str(), 0777), 0);
@@ -81,21 +81,21 @@ TEST_F(OpenClCache, RefusesAFolderThatOthersCanWriteTo) {
   EXPECT_FALSE(cache.Has("key"));
 }
 
-TEST_F(OpenClCache, IsMadeForItsUserAlone) {
+TEST_F(ProgramFiles, IsMadeForItsUserAlone) {
   const ProgramCache cache(folder_.path() / "new", refusal_);
   struct stat status {};
   ASSERT_EQ(stat((folder_.path() / "new" / "opencl").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0700u);
 }
 
-TEST_F(OpenClCache, RemovesWhatIsLongUnused) {
+TEST_F(ProgramFiles, RemovesWhatIsLongUnused) {
   ProgramCache(folder_.path(), refusal_).Write("key", content_);
   fs::last_write_time(OnlyFile(), fs::file_time_type::clock::now() - std::chrono::hours(24 * 40));
   EXPECT_FALSE(ProgramCache(folder_.path(), refusal_).Has("key"));
 }
 
-// A backend over this test's cache, with a counter of builds: how often a file was written.
-class OpenClPrograms : public OpenClCache {
+// A backend over this test's folder. A file that was written again has another number.
+class OpenClPrograms : public ProgramFiles {
  protected:
   // Runs a kernel in a backend opened anew; false where the result is wrong.
   bool LoadAndRun() {
@@ -150,7 +150,7 @@ TEST_F(OpenClPrograms, AreBuiltAgainWhereTheDriverRefusesTheBinary) {
   EXPECT_NE(FileNumber(), refused);
 }
 
-TEST_F(OpenClCache, HoldsTheResidentForm) {
+TEST_F(OpenClPrograms, HoldTheResidentForm) {
   const auto seal = [&] {
     OpenOptions options;
     options.cache_folder = folder_.path();

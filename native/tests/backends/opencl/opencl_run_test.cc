@@ -89,6 +89,16 @@ TEST(OpenClRunMore, RefusesToCopyWhatLiesOutsideTheArena) {
   EXPECT_TRUE(run.memory.Image() == before);
 }
 
+TEST(OpenClRunMore, CopiesNothingOfAnEmptyColumnWhereverItIs) {
+  ScaleRun run(true);
+  ASSERT_NE(run.backend, nullptr);
+  ASSERT_EQ(run.backend->Load(ScaleKernel(7)), std::nullopt);
+  const std::uint64_t block = run.memory.Block(0, {{0, 0, 0}, {0, 0, 0}, {3, 0, 0}});
+  const std::vector<std::uint8_t> before = run.memory.Image();
+  EXPECT_EQ(run.backend->Run(RunEntry(7, block, 0, 0)).status, Status::kOk) << run.log;
+  EXPECT_TRUE(run.memory.Image() == before);
+}
+
 TEST(OpenClRunMore, TellsWhyAKernelDoesNotBuild) {
   ScaleRun run(true);
   ASSERT_NE(run.backend, nullptr);

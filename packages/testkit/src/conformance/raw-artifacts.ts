@@ -30,9 +30,10 @@ const CPP: Record<RawKernel, string> = {
 };
 
 const OPENCL: Record<RawKernel, string> = {
-  spin: openClKernel('raw', 'for (;;) *(volatile __global uint*)violations = 0;'),
+  // A device may run a kernel over nothing to have its code made.
+  spin: openClKernel('raw', 'if (count != 0) while (*(volatile __global uint*)violations == 0) {}'),
   // Where no memory is. The language has no instruction that traps.
-  fault: openClKernel('raw', '*(volatile __global uint*)(argumentBlock - argumentBlock + 64) = first;'),
+  fault: openClKernel('raw', 'if (count != 0) *(volatile __global uint*)(argumentBlock - argumentBlock + 64) = first;'),
   garbage: 'no OpenCL C',
   unlinkable: openClKernel('other', ''),
 };

@@ -220,7 +220,7 @@ export const ringCases: readonly BackendCase[] = [
         const args = driver.bind(before, { itemCount: 3, inputs: { a: [0, 3, 6] } });
         const done = await driver.run(before, args, 3, { mode: asked });
         expectStatus(done, Status.OK);
-        assert.equal(done.mode, modeNumber(mode), `an entry that asks for mode ${asked} ran in another than ${mode}`);
+        assert.deepEqual({ asked, ran: done.mode }, { asked, ran: modeNumber(mode) });
         expectStamps(args, () => true);
         const cells = driver.bind(after, { itemCount: 3, inputs: { cells: [1, 2, 3], by: 10 } });
         expectStatus(await driver.run(after, cells, 3, { mode: asked }), Status.OK);

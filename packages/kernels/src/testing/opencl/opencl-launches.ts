@@ -35,15 +35,9 @@ function launcher(): string {
   return compileCpp(text, ['-std=c++20', '-O1'], ['-lOpenCL']);
 }
 
-/** Environment in which PoCL works as tests want it, with files of its own in `folder`. */
+/** Environment in which PoCL keeps its files in `folder`: nothing is compiled twice, and parallel tests would share locks. */
 export function poclSetting(folder: string): Readonly<Record<string, string>> {
-  return {
-    // PoCL keeps what it compiles; here nothing is compiled twice, and parallel tests would share its locks.
-    POCL_CACHE_DIR: join(folder, 'pocl'),
-    // With its default, `loopvec`, PoCL 3.1 (LLVM 15) runs work-items past the end of a loop over `i < count` in some kernels
-    // that are launched with several per group. To be tried again with a newer one.
-    POCL_WORK_GROUP_METHOD: 'loops',
-  };
+  return { POCL_CACHE_DIR: join(folder, 'pocl') };
 }
 
 /** Whether this machine has an OpenCL platform and its headers; tests without are to be skipped visibly. */

@@ -13,7 +13,7 @@ const happened: Record<string, number> = {};
 describe('every admitted job ends exactly once, whatever dies', () => {
   for (let at = 0; at < seeds.length; at += PER_TEST) {
     const some = seeds.slice(at, at + PER_TEST);
-    it(`seeds ${some[0]} to ${some.at(-1)}`, { timeout: 300_000 }, async () => {
+    it(`seeds ${some[0]} to ${some.at(-1)}`, { timeout: 600_000 }, async () => {
       const failures: string[] = [];
       for (const seed of some) {
         try {

@@ -82,8 +82,8 @@ export class Simulation {
     this.queueLimit = 8 + this.random.below(40);
     this.tenantQueueLimit = 4 + this.random.below(30);
     this.slotsInFlight = 1 + this.random.below(3);
-    this.losesDevice = this.random.below(4) === 0;
     this.deviceCount = 1 + this.random.below(2);
+    this.losesDevice = this.random.below(this.deviceCount === 1 ? 6 : 2) === 0;
     this.faultDomain = this.random.below(2) === 0 ? 'device' : 'executor';
   }
 

@@ -100,10 +100,16 @@ export class HostSupervisor {
       return undefined;
     }
     // A host may build for as long as it may take to start.
-    const timer = setTimeout(() => host.process.kill(), this.setting.startTimeoutMs);
+    const { startTimeoutMs } = this.setting;
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      host.process.kill();
+    }, startTimeoutMs);
     const answer = await host.ask(frame);
     clearTimeout(timer);
-    if ('ended' in answer) throw this.lost(0, `it ended over a ${frame.verb} frame: ${answer.ended}`);
+    const late = `it took longer than startTimeoutMs, ${startTimeoutMs} ms, over a ${frame.verb} frame and was killed`;
+    if ('ended' in answer) throw this.lost(0, isLate ? late : `it ended over a ${frame.verb} frame: ${answer.ended}`);
     if (answer.verb !== 'refused') {
       this.journal.push(frame);
       this.standby?.send(frame);

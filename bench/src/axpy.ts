@@ -1,7 +1,7 @@
 import type { ColumnBatch, GpuBridge } from '@gpu-bridge/abstractions';
 import { f32, input, mapKernel, output, uniform } from '@gpu-bridge/kernels';
 
-export const ITEMS = 64;
+const ITEMS = 64;
 
 export const axpy = mapKernel(
   'bench-axpy',

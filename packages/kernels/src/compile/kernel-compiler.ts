@@ -128,7 +128,7 @@ function cppOf({ id, kernel, cpu, simd }: Sources): KernelArtifact | Refusal {
 }
 
 /** What C++ is printed from: several ids side by side where that is asked for or promises to be faster. */
-export function cppFormOf(
+function cppFormOf(
   kernel: IrKernel,
   cpu: CpuForm,
   simd: Sources['simd'],

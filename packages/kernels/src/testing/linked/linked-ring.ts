@@ -24,7 +24,7 @@ export interface RingCase {
 export const GENERATION = 5;
 /** Ring that is served, of two. */
 export const RING = 1;
-export const NO_LIMIT = 2 ** 32 - 1;
+const NO_LIMIT = 2 ** 32 - 1;
 
 const RINGS_OFFSET = 4096;
 const LINE_WORDS = ringAbi.LINE_BYTES / 4;

@@ -16,7 +16,7 @@ constexpr std::size_t kSlotBytes = 16;
 LoadedKernel::LoadedKernel(const Session& session, KernelText text)
     : session_(session),
       text_(std::move(text)),
-      program_text_{text_.source, FlagsFor(session.device, text_.flags, group_size()), text_.fingerprint, text_.entry} {
+      program_text_{text_.source, FlagsFor(session.device, text_.flags, group_size() != 0), text_.fingerprint, text_.entry} {
   needs_scratch_ = std::any_of(text_.slots.begin(), text_.slots.end(), [](const SlotLayout& slot) { return slot.part == SlotPart::kScratch; });
 }
 

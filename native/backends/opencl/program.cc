@@ -14,9 +14,10 @@ Bytes BinaryOf(cl_program program) {
 
 }  // namespace
 
-std::string FlagsFor(const DeviceFacts& device, const std::string& flags, std::uint64_t group_size) {
-  // PoCL 3.1 gets barriers in branches wrong where it optimises before it splits the code at them; docs/KERNELS.md.
-  if (!device.is_pocl() || group_size <= 1) return flags;
+std::string FlagsFor(const DeviceFacts& device, const std::string& flags, bool has_barriers) {
+  // PoCL 3.1 gets barriers in branches and loops wrong, also in groups of one, where it optimises before it splits the code
+  // at them; docs/KERNELS.md.
+  if (!device.is_pocl() || !has_barriers) return flags;
   return flags.empty() ? "-cl-opt-disable" : flags + " -cl-opt-disable";
 }
 

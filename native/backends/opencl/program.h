@@ -19,8 +19,8 @@ struct ProgramText {
   std::string entry;
 };
 
-// A kernel's own flags and what this driver needs beside them, for work-groups of that size.
-std::string FlagsFor(const DeviceFacts& device, const std::string& flags, std::uint64_t group_size);
+// A text's own flags and what this driver needs beside them.
+std::string FlagsFor(const DeviceFacts& device, const std::string& flags, bool has_barriers);
 
 // Whatever makes the driver generate machine code that should be in the binary: drivers do so at the first launch.
 using WarmUp = std::function<std::optional<Failure>(cl_kernel)>;

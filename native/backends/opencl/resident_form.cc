@@ -65,7 +65,7 @@ std::optional<Failure> ResidentForm::Add(const LinkedText& linked, cl_mem memory
   Failure failure;
   std::unique_ptr<PracticeRing> practice = PracticeRing::Create(session_, loop.local_size, failure);
   if (practice == nullptr) return failure;
-  const ProgramText text{linked.source, FlagsFor(session_.device, FlagsOf(session_.device, linked.flags), loop.local_size), linked.fingerprint, linked.entry};
+  const ProgramText text{linked.source, FlagsFor(session_.device, FlagsOf(session_.device, linked.flags), true), linked.fingerprint, linked.entry};
   loop.program = session_.programs.FromBinary(text);
   if (!loop.program) {
     is_from_cache_ = false;

@@ -161,7 +161,7 @@ struct alignas(kLineBytes) Cqe {
   std::uint32_t user_data_high;  // From the submission.
   std::uint32_t generation;  // From the ring header; entries of another generation are refused.
   std::uint32_t violations;  // Bounds violations the kernel counted, saturating.
-  std::uint32_t duration_ns;  // Time from taking the entry to publishing this one, ns, saturating.
+  std::uint32_t duration_ns;  // Time from taking the entry to publishing this one, ns, saturating; 0 where the executor has no clock.
   std::uint32_t mode;  // Mode in which the entry ran.
   std::uint32_t reserved[8];
 };

@@ -143,7 +143,7 @@ export const CQE_USER_DATA_HIGH = 3;
 export const CQE_GENERATION = 4;
 /** Bounds violations the kernel counted, saturating. */
 export const CQE_VIOLATIONS = 5;
-/** Time from taking the entry to publishing this one, ns, saturating. */
+/** Time from taking the entry to publishing this one, ns, saturating; 0 where the executor has no clock. */
 export const CQE_DURATION_NS = 6;
 /** Mode in which the entry ran. */
 export const CQE_MODE = 7;
@@ -258,7 +258,7 @@ export interface Cqe {
   generation: number;
   /** Bounds violations the kernel counted, saturating. */
   violations: number;
-  /** Time from taking the entry to publishing this one, ns, saturating. */
+  /** Time from taking the entry to publishing this one, ns, saturating; 0 where the executor has no clock. */
   durationNs: number;
   /** Mode in which the entry ran. */
   mode: number;

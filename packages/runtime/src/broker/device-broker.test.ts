@@ -33,13 +33,17 @@ interface Setting {
   readonly executors?: number;
   readonly arenaBytes?: number;
   readonly executionModes?: readonly [ExecutionMode, ...ExecutionMode[]];
+  /** The device has no clock: its entries say that they took no time. */
+  readonly isTimeless?: boolean;
 }
 
 /** A bridge whose device runs an entry only when the test steps it, on a clock that only tests and polls move. */
-async function start({ broker = {}, executors = 1, arenaBytes = 2 ** 20, executionModes }: Setting = {}) {
+async function start(setting: Setting = {}) {
+  const { broker = {}, executors = 1, arenaBytes = 2 ** 20, executionModes, isTimeless = false } = setting;
   const clock = new FakeClock(1_000_000n, 2_000n);
   const modes = executionModes === undefined ? {} : { executionModes };
-  const backend = new ReferenceBackend({ manual: true, executors, arenaBytes, clock, ...modes });
+  const deviceClock = isTimeless ? new FakeClock(0n, 0n) : clock;
+  const backend = new ReferenceBackend({ manual: true, executors, arenaBytes, clock: deviceClock, ...modes });
   const options = resolveOptions({ kernels: [increment], cpu: false, broker });
   const logger = new LogLines();
   const catalog = new KernelCatalog(new BodyCompiler());
@@ -95,6 +99,19 @@ describe('DeviceBroker', () => {
     expect(await end(other)).toBe('completed');
     other.dispose();
     expect(inside.staging.arena.usedBytes).toBe(0);
+  });
+
+  it('takes the time of entries from its own clock where the device has none', async () => {
+    const { submit, clock, device, end, info } = await start({ isTimeless: true });
+    const handle = await submit(4);
+    await turn();
+    clock.advanceMs(7);
+    device.step();
+    await end(handle);
+    const { serviceNs } = await handle.result;
+    expect(serviceNs).toBeGreaterThanOrEqual(7e6);
+    expect(serviceNs).toBeLessThan(8e6);
+    expect(info().busyRatio).toBeGreaterThan(0);
   });
 
   it('asks for the hinted mode where the device has it, and says which one ran', async () => {

@@ -352,10 +352,11 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
   }
 
   private complete(slots: ExecutorSlots, record: InFlightEntry, completion: Cqe): void {
-    const { status, violations, durationNs, mode } = completion;
+    const { status, violations, mode } = completion;
     const { batch, firstItem, itemCount } = record;
     const alone = record.isAlone;
     const jobs = batch.isCoalesced ? record.jobs() : batch.jobs;
+    const durationNs = this.serviceNs(slots, record, completion);
     slots.remove(record);
     slots.isExclusive = false;
     this.inFlight.release(record);
@@ -379,6 +380,15 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
       this.recovery.suspectEach(batch, jobs);
     }
     this.settleBatch(batch);
+  }
+
+  /** Time that an entry took its executor, ns; on a device without a clock what passed here since it could begin. */
+  private serviceNs(slots: ExecutorSlots, { submittedMs }: InFlightEntry, { durationNs }: Cqe): number {
+    if (durationNs > 0) return durationNs;
+    const nowMs = this.nowMs();
+    const sinceMs = Math.max(submittedMs, slots.lastReapedMs);
+    slots.lastReapedMs = nowMs;
+    return (nowMs - sinceMs) * 1e6;
   }
 
   /** Ends a job that was admitted; the only place where one ends. */

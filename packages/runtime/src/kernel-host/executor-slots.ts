@@ -10,6 +10,8 @@ export class ExecutorSlots {
   readonly outstanding: InFlightEntry[] = [];
   /** Runs a suspect: nothing else may be in its ring. */
   isExclusive = false;
+  /** When its last completion was reaped, ms. */
+  lastReapedMs = 0;
   /** Of the process that it lives in, and of its kernel, while there is work. */
   readonly hostPulse = new Pulse();
   readonly kernelPulse = new Pulse();

@@ -10,7 +10,7 @@ import { Unsupported } from '../driver/unsupported.js';
 import { SeededRandom } from '../random/seeded-random.js';
 
 /** What a backend may be unable to do by its nature; it is then *unsupported*, with the reason given. */
-export type BackendFeature = 'preemption';
+export type BackendFeature = 'preemption' | 'clock';
 
 /** A backend under test. */
 export interface BackendSubject {
@@ -24,7 +24,7 @@ export interface BackendSubject {
   readonly deviceId?: string;
   /**
    * Features it has not, and why. `preemption`: an executor can be killed while a kernel spins, and others go on
-   * meanwhile.
+   * meanwhile. `clock`: completions say how long their entries took.
    */
   readonly lacks?: Partial<Record<BackendFeature, string>>;
   /** Makes an executor die as if by itself; without it that case is unsupported. */

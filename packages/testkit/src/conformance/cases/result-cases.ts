@@ -300,7 +300,8 @@ export const resultCases: readonly BackendCase[] = [
   },
   {
     name: 'tells where the time went: a duration for every entry',
-    async run({ open }) {
+    async run({ open, need }) {
+      need('clock');
       const driver = await open();
       const kernel = await driver.load(growCells);
       const itemCount = 5_000;

@@ -128,11 +128,7 @@ function cppOf({ id, kernel, cpu, simd }: Sources): KernelArtifact | Refusal {
 }
 
 /** What C++ is printed from: several ids side by side where that is asked for or promises to be faster. */
-function cppFormOf(
-  kernel: IrKernel,
-  cpu: CpuForm,
-  simd: Sources['simd'],
-): CppForm | { readonly reason: string } {
+function cppFormOf(kernel: IrKernel, cpu: CpuForm, simd: Sources['simd']): CppForm | { readonly reason: string } {
   if (simd !== 'never') {
     const form = spmdFormOf(cpu);
     if ('vectors' in form && (form.isWorthwhile || simd === 'always')) return { form: cpu, vectors: form.vectors };

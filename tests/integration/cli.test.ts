@@ -63,7 +63,7 @@ describe('gpu-bridge compile', () => {
       format: number;
       source: string;
     };
-    expect(written.format).toBe(1);
+    expect(written.format).toBe(2);
     expect(written.source).toMatch(/^[0-9a-f]{64}$/);
   });
 

@@ -20,6 +20,7 @@ describe('resolveOptions', () => {
     expect(resolveOptions()).toEqual({
       kernels: [],
       cpu: { workers: undefined, arenaMiB: 512, spinPolls: 20_000 },
+      native: false,
       broker: {
         queueLimit: 4096,
         tenantQueueLimit: 1024,
@@ -27,9 +28,47 @@ describe('resolveOptions', () => {
         slotsInFlight: 2,
         resultRetentionMs: 60_000,
       },
-      health: { slotBudgetMs: 10_000, checkIntervalMs: 10, maxDeathsPerMinute: 20, drainTimeoutMs: 30_000 },
+      health: {
+        slotBudgetMs: 10_000,
+        checkIntervalMs: 10,
+        maxDeathsPerMinute: 20,
+        quarantineMs: 30_000,
+        heartbeatTimeoutMs: 5_000,
+        drainTimeoutMs: 30_000,
+      },
     });
     expect(resolveOptions({ cpu: false }).cpu).toBe(false);
+  });
+
+  it('opens the native devices that are named, with their defaults', () => {
+    const device = {
+      executors: undefined,
+      arenaMiB: 512,
+      executionMode: 'auto',
+      idleParkUs: 2_000,
+      leaseEntries: 65_536,
+      standby: false,
+      startTimeoutMs: 60_000,
+      hostCoherent: undefined,
+    };
+    const none = { compiler: undefined, cacheFolder: undefined, hostPath: undefined };
+    expect(resolveOptions({ native: {} }).native).toEqual({ cpu: false, opencl: false, ...none });
+    expect(resolveOptions({ native: { opencl: true, cpu: false } }).native).toEqual({
+      cpu: false,
+      opencl: device,
+      ...none,
+    });
+    const native = {
+      cpu: { executors: 2, standby: true },
+      opencl: { hostCoherent: false, idleParkUs: 0 },
+      compiler: 'g++',
+    } as const;
+    expect(resolveOptions({ native }).native).toEqual({
+      ...none,
+      cpu: { ...device, executors: 2, standby: true },
+      opencl: { ...device, hostCoherent: false, idleParkUs: 0 },
+      compiler: 'g++',
+    });
   });
 
   it('keeps what was given', () => {
@@ -54,11 +93,18 @@ describe('resolveOptions', () => {
     'health.slotBudgetMs': [1, 2 ** 31 - 1],
     'health.checkIntervalMs': [1, 60_000],
     'health.maxDeathsPerMinute': [1, 1e6],
+    'health.quarantineMs': [1, 2 ** 31 - 1],
+    'health.heartbeatTimeoutMs': [100, 2 ** 31 - 1],
     'health.drainTimeoutMs': [0, 2 ** 31 - 1],
+    'native.opencl.executors': [1, 64],
+    'native.opencl.arenaMiB': [1, 4032],
+    'native.opencl.idleParkUs': [0, 1e7],
+    'native.opencl.leaseEntries': [1, 2 ** 32 - 1],
+    'native.cpu.startTimeoutMs': [1, 2 ** 31 - 1],
   };
   it.each(Object.entries(numbers))('accepts the ends of %s and refuses everything beyond', (path, [low, high]) => {
-    const [group, field] = path.split('.') as [string, string];
-    const of = (value: unknown): unknown => ({ [group]: { [field]: value } });
+    const of = (value: unknown): unknown =>
+      path.split('.').reduceRight<unknown>((at, field) => ({ [field]: at }), value);
     for (const value of [low, high]) expect(fieldRefused(of(value))).toBeUndefined();
     const wrong = [
       low - 1,
@@ -91,6 +137,14 @@ describe('resolveOptions', () => {
     [{ broker: { tenantWeights: [2] } }, 'options.broker.tenantWeights'],
     [{ health: [] }, 'options.health'],
     [{ health: { watchdog: 1 } }, 'options.health.watchdog'],
+    [{ native: true }, 'options.native'],
+    [{ native: { cuda: true } }, 'options.native.cuda'],
+    [{ native: { opencl: 'all' } }, 'options.native.opencl'],
+    [{ native: { opencl: { hostCoherent: true } } }, 'options.native.opencl.hostCoherent'],
+    [{ native: { cpu: { hostCoherent: false } } }, 'options.native.cpu.hostCoherent'],
+    [{ native: { cpu: { executionMode: 'graph' } } }, 'options.native.cpu.executionMode'],
+    [{ native: { cpu: { standby: 1 } } }, 'options.native.cpu.standby'],
+    [{ native: { compiler: '' } }, 'options.native.compiler'],
     [{ kernels: {} }, 'options.kernels'],
     [{ kernels: null }, 'options.kernels'],
     [{ kernels: [null] }, 'options.kernels'],

@@ -62,10 +62,14 @@ DeviceHost::DeviceHost(const BackendFactory& factory, const ServeCommand& comman
     : factory_(factory), command_(command), frames_fd_(frames), mapped_(command.region_fd) {
   if (command_.standby) return;
   // A standby's line belongs to the host that serves, until `go`.
+  TakeHostLine(command_.generation, HostState::kStarting);
+}
+
+void DeviceHost::TakeHostLine(std::uint32_t generation, HostState state) {
   HostLine& line = HostLineOf(mapped_.region());
   std::atomic_ref(line.fault).store(0);
-  std::atomic_ref(line.generation).store(command_.generation);
-  std::atomic_ref(line.state).store(static_cast<std::uint32_t>(HostState::kStarting));
+  std::atomic_ref(line.generation).store(generation);
+  std::atomic_ref(line.state).store(static_cast<std::uint32_t>(state));
   NameHostLine(&line);
   beating_.store(&line);
 }
@@ -231,13 +235,7 @@ void DeviceHost::Serve(std::uint32_t generation) {
   is_serving_ = true;
   const Region& region = mapped_.region();
   CheckRings(region, generation);
-  HostLine& line = HostLineOf(region);
-  std::atomic_ref(line.fault).store(0);
-  std::atomic_ref(line.generation).store(generation);
-  std::atomic_ref(line.state).store(static_cast<std::uint32_t>(HostState::kServing));
-  NameHostLine(&line);
-  beating_.store(&line);
-
+  TakeHostLine(generation, HostState::kServing);
   const ServingOptions options{generation, ModeOf(backend_->capabilities(), command_.mode),
                                std::chrono::microseconds(command_.idle_park_us), command_.lease_entries};
   {

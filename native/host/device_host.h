@@ -30,6 +30,9 @@ class DeviceHost {
   [[noreturn]] void Control();
 
  private:
+  // From now on this host's line says how it is.
+  void TakeHostLine(std::uint32_t generation, HostState state);
+
   // Control thread.
   bool ReadFrames();
   void SetAtRest(bool is_at_rest);
@@ -76,11 +79,5 @@ class DeviceHost {
   std::mutex executors_mutex_;
   std::vector<std::unique_ptr<Executor>> executors_;
 };
-
-// The backends built into this program.
-const BackendFactory* FindBackend(std::string_view name);
-
-// Prints the devices of a backend; returns the exit code.
-int Probe(std::string_view backend);
 
 }  // namespace gpubridge

@@ -5,23 +5,13 @@
 #include <cstring>
 #include <limits>
 
+#include "gpubridge/argument_block.h"
+
 namespace gpubridge {
 namespace {
 
 constexpr std::uint64_t kScratchAlignment = 64;
 constexpr std::uint64_t kMostU64 = std::numeric_limits<std::uint64_t>::max();
-
-struct BlockHeader {
-  std::uint32_t item_count;
-  std::uint32_t grid[3];
-};
-
-struct BlockSlot {
-  std::uint32_t space;
-  std::uint32_t element_count;
-  std::uint64_t offset;
-};
-static_assert(sizeof(BlockHeader) == kBlockLineBytes && sizeof(BlockSlot) == kBlockLineBytes);
 
 // Each word is read exactly once, whatever the silo does meanwhile.
 void CopyOnce(std::span<std::uint8_t> to, std::uint8_t* from) {
@@ -30,12 +20,6 @@ void CopyOnce(std::span<std::uint8_t> to, std::uint8_t* from) {
     const std::uint32_t word = shared.load(std::memory_order_relaxed);
     std::memcpy(to.data() + at, &word, sizeof word);
   }
-}
-
-bool IsInArena(const Region& region, std::uint64_t offset, std::uint64_t bytes) {
-  if (offset < region.arena_offset) return false;
-  const std::uint64_t behind = offset - region.arena_offset;
-  return behind <= region.arena_bytes && bytes <= region.arena_bytes - behind;
 }
 
 std::uint64_t MultiplySaturated(std::uint64_t a, std::uint64_t b) {
@@ -73,15 +57,12 @@ Status CheckRun(const Sqe& entry, const KernelText& kernel, const Region& region
                 std::span<std::uint8_t> block) {
   if (entry.group != group) return Status::kBadRange;
   const std::uint64_t params = ParamsOf(entry);
-  const std::uint64_t bytes = BlockBytes(kernel);
+  const std::uint64_t bytes = BlockBytes(kernel.slots.size());
   if (params % kBlockLineBytes != 0 || !IsInArena(region, params, bytes)) return Status::kBadArgumentBlock;
   CopyOnce(block.first(bytes), region.base + params);
 
-  for (std::size_t i = 0; i < kernel.slots.size(); i++) {
-    BlockSlot slot;
-    std::memcpy(&slot, block.data() + kBlockLineBytes * (1 + i), sizeof slot);
-    if (!IsSlotGood(slot, kernel.slots[i], region, lanes)) return Status::kBadArgumentBlock;
-  }
+  for (std::size_t i = 0; i < kernel.slots.size(); i++)
+    if (!IsSlotGood(SlotOf(block.data(), i), kernel.slots[i], region, lanes)) return Status::kBadArgumentBlock;
   BlockHeader header;
   std::memcpy(&header, block.data(), sizeof header);
   const bool is_inside = std::uint64_t{entry.first_item} + entry.item_count <= UnitsOf(header, kernel);

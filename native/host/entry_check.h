@@ -9,14 +9,6 @@
 
 namespace gpubridge {
 
-inline constexpr std::uint64_t kBlockLineBytes = 16;  // Header and each slot of an argument block.
-inline constexpr std::uint64_t kMostSlotsPerKernel = 4096;
-inline constexpr std::uint64_t kMostBlockBytes = kBlockLineBytes * (1 + kMostSlotsPerKernel + 255);
-
-constexpr std::uint64_t BlockBytes(const KernelText& kernel) { return kBlockLineBytes * (1 + kernel.slots.size()); }
-
-constexpr std::uint64_t ParamsOf(const Sqe& entry) { return std::uint64_t{entry.params_high} << 32 | entry.params_low; }
-
 // Checks an entry to run `kernel` on ring `group` of a device with `lanes` regions of scratch per executor. `block` receives
 // its argument block and has room for it. kOk, kBadArgumentBlock or kBadRange.
 Status CheckRun(const Sqe& entry, const KernelText& kernel, const Region& region, std::uint32_t group, std::uint32_t lanes,

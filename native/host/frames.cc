@@ -4,6 +4,8 @@
 #include <limits>
 #include <utility>
 
+#include "gpubridge/argument_block.h"
+#include "gpubridge/kernel_table.h"
 #include "host/command_line.h"
 
 namespace gpubridge {
@@ -45,8 +47,7 @@ std::optional<Failure> FrameCutter::BeginPayload() {
 namespace {
 
 constexpr std::uint64_t kMostU32 = std::numeric_limits<std::uint32_t>::max();
-constexpr std::size_t kMostSlots = 4096;
-constexpr std::size_t kMostKernels = 65'536;
+constexpr std::size_t kMostKernels = KernelTable<KernelText>::kNumbers;
 
 // Words of a line, cut at single spaces.
 std::vector<std::string_view> Words(std::string_view line) {
@@ -87,7 +88,7 @@ bool Choice(std::string_view value, std::initializer_list<std::pair<std::string_
 bool Slot(std::string_view value, std::vector<SlotLayout>& slots) {
   const std::vector<std::string_view> words = Words(value);
   SlotLayout slot{};
-  if (words.size() != 3 || slots.size() == kMostSlots) return false;
+  if (words.size() != 3 || slots.size() == kMostSlotsPerKernel) return false;
   const bool is_known =
       Choice(words[0],
              {{"column", SlotPart::kColumn},

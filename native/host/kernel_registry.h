@@ -24,7 +24,7 @@ class KernelRegistry {
   void SetBusy(bool is_busy);
 
   enum class Answer { kBuilt, kRefused, kNotYet };
-  // Waits a moment for the result of a number. `waited_ns` counts up over the calls for one entry while nothing is being built;
+  // Waits a moment for the result of a number. `waited` counts up over the calls for one entry while nothing is being built;
   // beyond kPatience the answer is kRefused: such a frame was never sent.
   Answer Await(std::uint32_t number, std::chrono::nanoseconds moment, std::chrono::nanoseconds& waited);
   static constexpr std::chrono::seconds kPatience{5};

@@ -5,6 +5,7 @@
 
 #include "host/command_line.h"
 #include "host/device_host.h"
+#include "host/probe.h"
 #include "host/process_end.h"
 #include "host/report.h"
 

@@ -5,14 +5,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "gpubridge/argument_block.h"
 #include "gpubridge/region.h"
-#include "host/entry_check.h"
 #include "host/process_end.h"
 
 namespace gpubridge {
 namespace {
 
 constexpr std::uint32_t kMostRings = 1024;
+constexpr std::uint64_t kPage = 4096;
+constexpr std::uint64_t kPrivateBlockBytes = (BlockBytes(kMostSlotsPerKernel) + kPage - 1) / kPage * kPage;
 
 }  // namespace
 
@@ -27,7 +29,7 @@ MappedRegion::MappedRegion(int descriptor) {
   const auto page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
   if (bytes == 0 || bytes % page != 0) Die(ExitCode::kBadRegion, "the region is no whole number of pages");
 
-  const std::uint64_t blocks = kMostRings * kMostBlockBytes;
+  const std::uint64_t blocks = kMostRings * kPrivateBlockBytes;
   void* const space = mmap(nullptr, bytes + blocks, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (space == MAP_FAILED) DieOfErrno(ExitCode::kSystemFault, "address space of the region");
   if (mmap(space, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, descriptor, 0) == MAP_FAILED)
@@ -38,10 +40,10 @@ MappedRegion::MappedRegion(int descriptor) {
   if (region_.ring_count > kMostRings) Die(ExitCode::kBadRegion, "the region has too many rings");
 }
 
-std::uint64_t MappedRegion::PrivateBlock(std::uint32_t group) const { return region_.bytes + group * kMostBlockBytes; }
+std::uint64_t MappedRegion::PrivateBlock(std::uint32_t group) const { return region_.bytes + group * kPrivateBlockBytes; }
 
 std::span<std::uint8_t> MappedRegion::PrivateBlockBytes(std::uint32_t group) const {
-  return {region_.base + PrivateBlock(group), kMostBlockBytes};
+  return {region_.base + PrivateBlock(group), kPrivateBlockBytes};
 }
 
 void CheckRings(const Region& region, std::uint32_t generation) {

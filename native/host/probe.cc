@@ -1,7 +1,8 @@
-// The backends built into this program, and what `--probe` prints of them.
+#include "host/probe.h"
+
+#include <string>
 #include <vector>
 
-#include "host/device_host.h"
 #include "host/process_end.h"
 #include "host/report.h"
 

@@ -8,6 +8,7 @@
 #include <limits>
 #include <thread>
 
+#include "gpubridge/argument_block.h"
 #include "gpubridge/backend.h"
 #include "gpubridge/kernel_table.h"
 
@@ -80,8 +81,7 @@ class CpuBackend : public Backend {
   Outcome Run(const Sqe& entry) override {
     const KernelEntry* const kernel = entries_.Find(entry.kernel);
     if (kernel == nullptr) return {Status::kUnknownKernel};
-    const std::uint64_t block = std::uint64_t{entry.params_high} << 32 | entry.params_low;
-    const std::int32_t violations = (*kernel)(memory_, block, entry.first_item, entry.item_count, entry.group);
+    const std::int32_t violations = (*kernel)(memory_, ParamsOf(entry), entry.first_item, entry.item_count, entry.group);
     if (violations < 0) return {Status::kOk, std::numeric_limits<std::uint32_t>::max()};
     return {Status::kOk, static_cast<std::uint32_t>(violations)};
   }

@@ -77,8 +77,6 @@ class Handle {
 
   Object get() const { return object_; }
   explicit operator bool() const { return object_ != nullptr; }
-  // Gives up ownership without releasing.
-  Object leak() { return std::exchange(object_, nullptr); }
 
  private:
   Object object_ = nullptr;

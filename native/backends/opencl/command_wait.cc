@@ -5,6 +5,8 @@
 #include <mutex>
 #include <optional>
 
+#include "session.h"
+
 namespace gpubridge::opencl {
 namespace {
 
@@ -42,8 +44,7 @@ cl_int StatusOf(cl_event event) {
   return error == CL_SUCCESS ? status : error;
 }
 
-}  // namespace
-
+// Waits until the flushed command has ended; CL_COMPLETE, or the error it ended with.
 cl_int AwaitEnd(cl_event event, std::chrono::nanoseconds spin) {
   const Clock::time_point until = Clock::now() + spin;
   do {
@@ -56,6 +57,18 @@ cl_int AwaitEnd(cl_event event, std::chrono::nanoseconds spin) {
   std::unique_lock lock(ending->mutex);
   ending->changed.wait(lock, [&] { return ending->status.has_value(); });
   return *ending->status;
+}
+
+}  // namespace
+
+std::optional<Failure> RunToEnd(cl_command_queue queue, cl_kernel kernel, std::size_t global_size, std::size_t local_size,
+                                const char* what, std::chrono::nanoseconds spin) {
+  Failure failure;
+  const Event event = Launch(queue, kernel, global_size, local_size, failure);
+  if (!event) return failure;
+  const cl_int status = AwaitEnd(event.get(), spin);
+  if (status != CL_COMPLETE) return ErrorText(what, status);
+  return std::nullopt;
 }
 
 bool AwaitEndFor(cl_event event, std::chrono::nanoseconds limit) {

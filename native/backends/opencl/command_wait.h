@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 
 #include "cl_api.h"
 
@@ -10,10 +11,11 @@ namespace gpubridge::opencl {
 // How long it is worth looking again and again: about what it costs to sleep and to be woken.
 inline constexpr std::chrono::microseconds kShortCommand{20};
 
-// Waits until the flushed command has ended; CL_COMPLETE, or the error it ended with.
-cl_int AwaitEnd(cl_event event, std::chrono::nanoseconds spin = kShortCommand);
+// Launches as Launch does, and waits until the kernel has ended. `what` names it in the failure that it ends with.
+std::optional<Failure> RunToEnd(cl_command_queue queue, cl_kernel kernel, std::size_t global_size, std::size_t local_size,
+                                const char* what, std::chrono::nanoseconds spin = kShortCommand);
 
-// As AwaitEnd, at most so long; false: it still runs.
+// Waits until the flushed command has ended, at most so long; false: it still runs.
 bool AwaitEndFor(cl_event event, std::chrono::nanoseconds limit);
 
 }  // namespace gpubridge::opencl

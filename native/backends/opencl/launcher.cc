@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
 
 #include "command_wait.h"
+#include "gpubridge/argument_block.h"
 
 namespace gpubridge::opencl {
 namespace {
@@ -17,16 +17,6 @@ constexpr std::size_t kWorkItemsPerUnit = 2048;
 constexpr std::size_t kLaunchStep = 64;
 // Work-groups per compute unit of a kernel with a workgroup; each takes every so many-th group.
 constexpr std::size_t kGroupsPerUnit = 8;
-
-struct BlockSlot {
-  std::uint32_t space;
-  std::uint32_t elements;
-  std::uint64_t offset;
-};
-static_assert(sizeof(BlockSlot) == 16);
-constexpr std::size_t kBlockHeadBytes = 16;
-
-std::uint64_t BlockOffset(const Sqe& entry) { return (std::uint64_t{entry.params_high} << 32) + entry.params_low; }
 
 bool IsCopied(SlotPart part) { return part == SlotPart::kColumn || part == SlotPart::kOffsets || part == SlotPart::kCounts; }
 
@@ -103,40 +93,32 @@ std::optional<Failure> Launcher::LaunchEntry(const Sqe& entry, const Prepared& p
     if (auto failure = CopyIn(entry)) return failure;
   }
   const cl_mem violations = violations_buffer_.get();
-  if (auto failure = SetArguments(prepared.object.get(), 0, memory_, cl_ulong{BlockOffset(entry)}, cl_uint{entry.first_item},
+  if (auto failure = SetArguments(prepared.object.get(), 0, memory_, cl_ulong{ParamsOf(entry)}, cl_uint{entry.first_item},
                                   cl_uint{entry.item_count}, cl_uint{entry.group}, violations)) {
     return failure;
   }
   const LoadedKernel& kernel = *prepared.kernel;
   const std::size_t any_size = session_.device.is_cpu() ? 1 : 0;
   const std::size_t local_size = kernel.group_size() != 0 ? kernel.group_size() : any_size;
-  Failure failure;
-  const Event event = Launch(queue_.get(), prepared.object.get(), GlobalSize(kernel, entry.item_count), local_size, failure);
-  if (!event) return failure;
-  const cl_int status = AwaitEnd(event.get());
-  if (status != CL_COMPLETE) return ErrorText("kernel", status);
+  const std::size_t global_size = GlobalSize(kernel, entry.item_count);
+  if (auto failure = RunToEnd(queue_.get(), prepared.object.get(), global_size, local_size, "kernel")) return failure;
   return is_coherent_ ? std::nullopt : CopyOut();
 }
 
 // Reads the argument block once, and what of the region it names. False where that does not lie inside the arena.
 bool Launcher::TakeBlock(const Sqe& entry, const LoadedKernel& kernel) {
-  const std::uint64_t offset = BlockOffset(entry);
-  const std::uint64_t bytes = kBlockHeadBytes + sizeof(BlockSlot) * kernel.slots().size();
-  const auto is_inside = [&](std::uint64_t start, std::uint64_t length) {
-    const std::uint64_t end = region_.arena_offset + region_.arena_bytes;
-    return start >= region_.arena_offset && start <= end && length <= end - start;
-  };
-  if (!is_inside(offset, bytes)) return false;
+  const std::uint64_t offset = ParamsOf(entry);
+  const std::uint64_t bytes = BlockBytes(kernel.slots().size());
+  if (!IsInArena(region_, offset, bytes)) return false;
   block_.assign(region_.base + offset, region_.base + offset + bytes);
   extents_.clear();
   for (std::size_t i = 0; i < kernel.slots().size(); ++i) {
     const SlotLayout& layout = kernel.slots()[i];
     if (!IsCopied(layout.part)) continue;
-    BlockSlot slot;
-    std::memcpy(&slot, block_.data() + kBlockHeadBytes + i * sizeof slot, sizeof slot);
-    const std::uint64_t extent = std::uint64_t{slot.elements} * layout.element_bytes;
+    const BlockSlot slot = SlotOf(block_.data(), i);
+    const std::uint64_t extent = std::uint64_t{slot.element_count} * layout.element_bytes;
     if (extent == 0) continue;
-    if (!is_inside(slot.offset, extent)) return false;
+    if (!IsInArena(region_, slot.offset, extent)) return false;
     extents_.push_back({slot.offset, extent, layout.access != SlotAccess::kIn});
   }
   return true;
@@ -149,7 +131,7 @@ std::optional<Failure> Launcher::CopyIn(const Sqe& entry) {
     if (error == CL_SUCCESS) error = Cl().EnqueueWriteBuffer(queue_.get(), to, CL_FALSE, offset, bytes, from, 0, nullptr, nullptr);
   };
   copy(violations_buffer_.get(), 0, sizeof *violations_, violations_);
-  copy(memory_, BlockOffset(entry), block_.size(), block_.data());
+  copy(memory_, ParamsOf(entry), block_.size(), block_.data());
   for (const Extent& extent : extents_) copy(memory_, extent.offset, extent.bytes, region_.base + extent.offset);
   if (error == CL_SUCCESS) return std::nullopt;
   // What was enqueued still reads the block.

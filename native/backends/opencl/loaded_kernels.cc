@@ -3,13 +3,12 @@
 #include <algorithm>
 
 #include "command_wait.h"
+#include "gpubridge/argument_block.h"
 
 namespace gpubridge::opencl {
 namespace {
 
 constexpr const char* kCorrectRounding = "-cl-fp32-correctly-rounded-divide-sqrt";
-constexpr std::size_t kBlockHeadBytes = 16;
-constexpr std::size_t kSlotBytes = 16;
 
 }  // namespace
 
@@ -25,9 +24,7 @@ std::optional<Failure> LoadedKernel::Prepare(bool warm_up) {
   if (text_.flags.find(kCorrectRounding) != std::string::npos && !device.rounds_divisions_correctly) {
     return "a strict kernel needs correctly rounded division of f32, which this device does not offer";
   }
-  if (group_size() > device.max_work_group) {
-    return "work-groups of " + std::to_string(group_size()) + ", device allows " + std::to_string(device.max_work_group);
-  }
+  if (auto refused = CheckGroupSize(device, group_size())) return refused;
   if (session_.programs.HasBinary(program_text_)) return std::nullopt;
   Failure failure;
   const std::lock_guard lock(building_);
@@ -59,7 +56,7 @@ Program LoadedKernel::BuildFromSource(bool warm_up, Failure& failure) {
 std::optional<Failure> LoadedKernel::WarmUp(cl_kernel kernel) const {
   Failure failure;
   const Queue queue = MakeQueue(session_, failure);
-  const std::vector<std::uint8_t> zeros(std::max<std::size_t>(4096, kBlockHeadBytes + kSlotBytes * text_.slots.size()));
+  const std::vector<std::uint8_t> zeros(std::max<std::size_t>(4096, BlockBytes(text_.slots.size())));
   const Buffer memory = MakeBuffer(session_, zeros.size(), nullptr, failure);
   if (!queue || !memory) return failure;
   const cl_int error = Cl().EnqueueWriteBuffer(queue.get(), memory.get(), CL_TRUE, 0, zeros.size(), zeros.data(), 0, nullptr, nullptr);
@@ -67,11 +64,7 @@ std::optional<Failure> LoadedKernel::WarmUp(cl_kernel kernel) const {
   const cl_mem bytes = memory.get();
   if (auto refused = SetArguments(kernel, 0, bytes, cl_ulong{0}, cl_uint{0}, cl_uint{0}, cl_uint{0}, bytes)) return refused;
   const std::size_t size = group_size() != 0 ? group_size() : FreeGroupSize(session_.device);
-  const Event event = Launch(queue.get(), kernel, size, size, failure);
-  if (!event) return failure;
-  const cl_int status = AwaitEnd(event.get());
-  if (status != CL_COMPLETE) return ErrorText("first launch", status);
-  return std::nullopt;
+  return RunToEnd(queue.get(), kernel, size, size, "first launch");
 }
 
 std::optional<Failure> LoadedKernels::Load(const KernelText& text) {

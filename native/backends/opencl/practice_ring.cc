@@ -9,14 +9,6 @@ namespace gpubridge::opencl {
 namespace {
 
 constexpr int kTimings = 5;
-constexpr std::uint32_t kCapacity = 2;
-constexpr std::uint32_t kRingBytes = (3 + 2 * kCapacity) * kLineBytes;
-
-void Clear(std::uint8_t* page, std::size_t bytes, bool stop) {
-  std::fill_n(page, bytes, std::uint8_t{0});
-  *reinterpret_cast<RingHeader*>(page) = {kRingMagic, kRingAbiVersion, kCapacity, 1, {}};
-  reinterpret_cast<SiloLine*>(page + kLineBytes)->stop = stop ? 1 : 0;
-}
 
 }  // namespace
 
@@ -28,7 +20,7 @@ std::unique_ptr<PracticeRing> PracticeRing::Create(const Session& session, std::
 }
 
 std::optional<Failure> PracticeRing::RunEmpty(cl_kernel kernel) {
-  Clear(page_->bytes.data(), kBytes, true);
+  Clear(true);
   return Lease(kernel, 1);
 }
 
@@ -37,7 +29,7 @@ std::optional<double> PracticeRing::PollsPerNanosecond(cl_kernel kernel, std::ui
   double best = 0;
   // The fastest: whatever disturbs makes it slower.
   for (int i = 0; i < kTimings; ++i) {
-    Clear(page_->bytes.data(), kBytes, false);
+    Clear(false);
     const Clock::time_point start = Clock::now();
     if (auto failed = Lease(kernel, polls)) {
       failure = *failed;
@@ -49,18 +41,20 @@ std::optional<double> PracticeRing::PollsPerNanosecond(cl_kernel kernel, std::ui
   return best;
 }
 
+void PracticeRing::Clear(bool stop) {
+  const RingMemory<> ring(page_->bytes.data(), kCapacity);
+  ring.Initialise(1);
+  ring.silo().stop = stop ? 1 : 0;
+}
+
 std::optional<Failure> PracticeRing::Lease(cl_kernel kernel, std::uint32_t max_empty_polls) {
   const cl_mem memory = memory_.get();
-  if (auto refused = SetArguments(kernel, 0, memory, cl_ulong{kBytes}, cl_ulong{kRingBytes}, memory, cl_uint{kRingBytes}, cl_uint{0},
+  const cl_uint ring_bytes = RingBytes(kCapacity);
+  if (auto refused = SetArguments(kernel, 0, memory, cl_ulong{kBytes}, cl_ulong{ring_bytes}, memory, ring_bytes, cl_uint{0},
                                   cl_uint{max_empty_polls}, cl_uint{1})) {
     return refused;
   }
-  Failure failure;
-  const Event event = Launch(queue_.get(), kernel, local_size_, local_size_, failure);
-  if (!event) return failure;
-  const cl_int status = AwaitEnd(event.get());
-  if (status != CL_COMPLETE) return ErrorText("resident kernel on a practice ring", status);
-  return std::nullopt;
+  return RunToEnd(queue_.get(), kernel, local_size_, local_size_, "resident kernel on a practice ring");
 }
 
 }  // namespace gpubridge::opencl

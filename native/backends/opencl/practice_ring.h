@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "gpubridge/ring.h"
 #include "session.h"
 
 namespace gpubridge::opencl {
@@ -22,12 +23,15 @@ class PracticeRing {
 
  private:
   static constexpr std::size_t kBytes = 4096;
+  static constexpr std::uint32_t kCapacity = 2;
+  static_assert(RingBytes(kCapacity) <= kBytes);
   struct alignas(kBytes) Page {
     std::array<std::uint8_t, kBytes> bytes;
   };
 
   explicit PracticeRing(std::size_t local_size) : page_(std::make_unique<Page>()), local_size_(local_size) {}
 
+  void Clear(bool stop);
   std::optional<Failure> Lease(cl_kernel kernel, std::uint32_t max_empty_polls);
 
   std::unique_ptr<Page> page_;

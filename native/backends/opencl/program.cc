@@ -14,11 +14,12 @@ Bytes BinaryOf(cl_program program) {
 
 }  // namespace
 
+std::string WithFlag(const std::string& flags, const char* flag) { return flags.empty() ? flag : flags + ' ' + flag; }
+
 std::string FlagsFor(const DeviceFacts& device, const std::string& flags, bool has_barriers) {
   // PoCL 3.1 gets barriers in branches and loops wrong, also in groups of one, where it optimises before it splits the code
   // at them; docs/KERNELS.md.
-  if (!device.is_pocl() || !has_barriers) return flags;
-  return flags.empty() ? "-cl-opt-disable" : flags + " -cl-opt-disable";
+  return device.is_pocl() && has_barriers ? WithFlag(flags, "-cl-opt-disable") : flags;
 }
 
 std::string ProgramFactory::KeyOf(const ProgramText& text) const {

@@ -19,6 +19,8 @@ struct ProgramText {
   std::string entry;
 };
 
+std::string WithFlag(const std::string& flags, const char* flag);
+
 // A text's own flags and what this driver needs beside them.
 std::string FlagsFor(const DeviceFacts& device, const std::string& flags, bool has_barriers);
 

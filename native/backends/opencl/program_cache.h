@@ -20,7 +20,6 @@ class ProgramCache {
   ProgramCache(const std::string& folder, std::string& refusal);
 
   bool enabled() const { return !folder_.empty(); }
-  const std::filesystem::path& folder() const { return folder_; }
 
   // Whether a file with this key is there; its content may still turn out to be damaged.
   bool Has(std::string_view key) const;

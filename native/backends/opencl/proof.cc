@@ -98,12 +98,9 @@ std::optional<Failure> WarmUp(const Session& session, const Stage& stage, cl_ker
   Failure failure;
   const Queue queue = MakeQueue(session, failure);
   if (!queue) return failure;
-  const Event event = Launch(queue.get(), kernel, 1, 1, failure);
-  if (!event) return failure;
-  const cl_int status = AwaitEnd(event.get());
+  std::optional<Failure> failed = RunToEnd(queue.get(), kernel, 1, 1, "kernel");
   stage.echo(0)[0] = 0;
-  if (status != CL_COMPLETE) return ErrorText("kernel", status);
-  return std::nullopt;
+  return failed;
 }
 
 std::optional<Failure> Start(const Session& session, Stage& stage, std::size_t number) {

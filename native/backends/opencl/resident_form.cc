@@ -32,10 +32,10 @@ std::uint32_t PollsFor(std::uint64_t idle_ns, double polls_per_ns) {
   return static_cast<std::uint32_t>(std::clamp(polls, kLeastPolls, static_cast<double>(kNoLimit - 1)));
 }
 
-std::string FlagsOf(const DeviceFacts& device, const std::string& flags) {
+std::string LoopFlags(const DeviceFacts& device, const std::string& flags) {
   // Atomics that order host and device came with 3.0. Without them the texts make do with volatile words and fences.
-  if (!device.has_opencl_c_3 || flags.find("-cl-std=") != std::string::npos) return flags;
-  return flags.empty() ? "-cl-std=CL3.0" : flags + " -cl-std=CL3.0";
+  const bool needs_version = device.has_opencl_c_3 && flags.find("-cl-std=") == std::string::npos;
+  return FlagsFor(device, needs_version ? WithFlag(flags, "-cl-std=CL3.0") : flags, true);
 }
 
 }  // namespace
@@ -59,13 +59,11 @@ std::shared_ptr<const ResidentForm> ResidentForm::Build(const Session& session, 
 std::optional<Failure> ResidentForm::Add(const LinkedText& linked, cl_mem memory, cl_mem rings) {
   Loop loop;
   loop.local_size = linked.group_size != 0 ? linked.group_size : FreeGroupSize(session_.device);
-  if (loop.local_size > session_.device.max_work_group) {
-    return "work-groups of " + std::to_string(loop.local_size) + ", device allows " + std::to_string(session_.device.max_work_group);
-  }
+  if (auto refused = CheckGroupSize(session_.device, loop.local_size)) return refused;
   Failure failure;
   std::unique_ptr<PracticeRing> practice = PracticeRing::Create(session_, loop.local_size, failure);
   if (practice == nullptr) return failure;
-  const ProgramText text{linked.source, FlagsFor(session_.device, FlagsOf(session_.device, linked.flags), true), linked.fingerprint, linked.entry};
+  const ProgramText text{linked.source, LoopFlags(session_.device, linked.flags), linked.fingerprint, linked.entry};
   loop.program = session_.programs.FromBinary(text);
   if (!loop.program) {
     is_from_cache_ = false;
@@ -125,16 +123,11 @@ LeaseEnd ResidentForm::Serve(std::uint32_t group, const LeaseLimits& limits) con
 bool ResidentForm::RunLease(const Loop& loop, std::uint32_t group, std::uint64_t idle_ns, std::uint32_t entries) const {
   const cl_kernel kernel = loop.kernels[group].get();
   constexpr cl_uint kFirstLimit = 6;
-  Failure failure;
-  if (auto refused = SetArguments(kernel, kFirstLimit, cl_uint{PollsFor(idle_ns, loop.polls_per_ns)}, cl_uint{entries})) {
-    failure = *refused;
-  } else if (const Event event = Launch(queues_[group].get(), kernel, loop.local_size, loop.local_size, failure)) {
-    const cl_int status = AwaitEnd(event.get(), std::chrono::nanoseconds::zero());
-    if (status == CL_COMPLETE) return true;
-    failure = ErrorText("resident kernel", status);
-  }
-  session_.log("executor " + std::to_string(group) + ": " + failure);
-  return false;
+  constexpr std::chrono::nanoseconds kNoSpin{0};
+  std::optional<Failure> failure = SetArguments(kernel, kFirstLimit, cl_uint{PollsFor(idle_ns, loop.polls_per_ns)}, cl_uint{entries});
+  if (!failure) failure = RunToEnd(queues_[group].get(), kernel, loop.local_size, loop.local_size, "resident kernel", kNoSpin);
+  if (failure) session_.log("executor " + std::to_string(group) + ": " + *failure);
+  return !failure;
 }
 
 }  // namespace gpubridge::opencl

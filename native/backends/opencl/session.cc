@@ -32,6 +32,11 @@ std::uint32_t FreeGroupSize(const DeviceFacts& device) {
   return device.is_cpu() ? 1 : static_cast<std::uint32_t>(std::min(kLanes, device.max_work_group));
 }
 
+std::optional<Failure> CheckGroupSize(const DeviceFacts& device, std::uint64_t size) {
+  if (size <= device.max_work_group) return std::nullopt;
+  return "work-groups of " + std::to_string(size) + ", device allows " + std::to_string(device.max_work_group);
+}
+
 Event Launch(cl_command_queue queue, cl_kernel kernel, std::size_t global_size, std::size_t local_size, Failure& failure) {
   cl_event event = nullptr;
   const std::size_t* local = local_size == 0 ? nullptr : &local_size;

@@ -43,6 +43,9 @@ Buffer MakeBuffer(const Session& session, std::uint64_t bytes, void* host, Failu
 // Work-items of a group that may have any number: processors run a group on one thread, one item after the other.
 std::uint32_t FreeGroupSize(const DeviceFacts& device);
 
+// Why the device does not take groups of this size, or nothing.
+std::optional<Failure> CheckGroupSize(const DeviceFacts& device, std::uint64_t size);
+
 // Sets arguments in order; the failure of the first that the driver refuses.
 template <typename... Values>
 std::optional<Failure> SetArguments(cl_kernel kernel, cl_uint first, const Values&... values) {

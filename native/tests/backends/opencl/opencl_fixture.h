@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "gpubridge/argument_block.h"
 #include "gpubridge/backend.h"
 #include "gpubridge/region.h"
 
@@ -56,15 +57,10 @@ class TestRegion {
   std::uint32_t* Words(std::uint64_t offset) const { return reinterpret_cast<std::uint32_t*>(region_.base + offset); }
   std::vector<std::uint8_t> Image() const { return {region_.base, region_.base + region_.bytes}; }
 
-  struct Slot {
-    std::uint32_t space_or_value;
-    std::uint32_t elements;
-    std::uint64_t offset;
-  };
-  std::uint64_t Block(std::uint32_t items, const std::vector<Slot>& slots) {
-    const std::uint64_t block = Allocate(16 + 16 * slots.size());
+  std::uint64_t Block(std::uint32_t items, const std::vector<BlockSlot>& slots) {
+    const std::uint64_t block = Allocate(BlockBytes(slots.size()));
     Words(block)[0] = items;
-    std::memcpy(region_.base + block + 16, slots.data(), slots.size() * sizeof(Slot));
+    std::memcpy(region_.base + block + kBlockLineBytes, slots.data(), slots.size() * sizeof(BlockSlot));
     return block;
   }
 

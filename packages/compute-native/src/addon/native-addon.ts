@@ -3,9 +3,9 @@ export interface NativeAddon {
   /** `RING_ABI_VERSION` of the header that it was compiled with. */
   readonly ringAbiVersion: number;
   /**
-   * Makes a zeroed, preallocated memfd, sealed against resizing, and maps it.
+   * Makes a zeroed memfd, sealed against resizing, and maps it. All but its first 4 MiB is allocated as it is touched.
    *
-   * @param bytes - a multiple of 4096.
+   * @param bytes - a multiple of 4096, below 2^32.
    * @throws Error with the system's own text where the memory cannot be had.
    */
   createRegion(bytes: number): NativeRegion;

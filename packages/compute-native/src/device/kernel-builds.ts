@@ -19,7 +19,7 @@ export const openClBuilds: KernelBuilds = {
   },
 };
 
-/** C++ goes as a shared object: one that was built ahead of time, else one that the compiler makes, where it may be run. */
+/** C++ goes as a shared object, which the compiler makes where it may be run; kept ones need no compilation again. */
 export class CppBuilds implements KernelBuilds {
   constructor(
     private readonly deviceId: string,

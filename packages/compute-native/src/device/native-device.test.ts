@@ -104,6 +104,18 @@ describe('NativeDevice', () => {
       },
     ));
 
+  it('does not tell a new process of resident loops over which the one before it ended', () =>
+    withDevice(
+      OBEDIENT.replace("if (verb === 'seal')", "if (verb === 'link') process.exit(70);\n  if (verb === 'seal')"),
+      async ({ device, exits }) => {
+        await device.start();
+        await expect(device.seal(() => [LINKED])).rejects.toMatchObject({ code: 'DEVICE_LOST' });
+        await until('both executors ended', () => exits.length === 2);
+        await device.start();
+        expect(device.telemetry().starts).toBe(2);
+      },
+    ));
+
   it('tells a new process everything that the one before it knew, in order, before it serves', () =>
     withDevice(
       `import { appendFileSync } from 'node:fs';

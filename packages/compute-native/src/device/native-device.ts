@@ -64,7 +64,7 @@ export class NativeDevice implements ComputeDevice, ExecutorOwner {
 
   async provideKernel(number: number, artifact: KernelArtifact, descriptor: KernelDescriptor): Promise<void> {
     const build = await this.parts.builds.prepare(artifact, descriptor);
-    const answer = await this.supervisor.ask(kernelFrame(number, descriptor, build));
+    const answer = await this.supervisor.load(kernelFrame(number, descriptor, build));
     if (answer?.verb === 'refused')
       throw buildFailed(descriptor.name, answer.values.get('log') ?? 'the device gave no reason');
   }

@@ -40,13 +40,13 @@ export class HostSession {
     this.process.send(frame);
   }
 
-  /** Sends a kernel or a seal; resolves with the answer, or with why the process ended before it. */
-  async ask(frame: Frame): Promise<HostMessage | { readonly ended: string }> {
-    const key = questionOf(frame)!;
+  /** Sends frames, the last one a kernel or a seal; resolves with its answer, or with why the process ended before it. */
+  async ask(frames: readonly Frame[]): Promise<HostMessage | { readonly ended: string }> {
+    const key = questionOf(frames.at(-1)!)!;
     const answer = new Promise<HostMessage>((resolve) => {
       this.waiting.set(key, [...(this.waiting.get(key) ?? []), resolve]);
     });
-    this.send(frame);
+    for (const frame of frames) this.send(frame);
     return Promise.race([answer, this.process.exited.then((ended) => ({ ended }))]);
   }
 

@@ -31,7 +31,7 @@ export class HostSupervisor {
   starts = 0;
   lastStartMs: number | undefined;
 
-  private journal: Frame[] = [];
+  private journal: readonly Frame[] = [];
   /** The host that serves or starts to. */
   private current: HostSession | undefined;
   private standby: HostSession | undefined;
@@ -88,47 +88,22 @@ export class HostSupervisor {
   }
 
   /**
-   * Tells this and all later hosts something that they answer.
+   * Tells this and all later hosts of a kernel.
    *
    * @returns the answer; undefined while there is no host, which then hears it when it starts.
    * @throws GpuBridgeError `DEVICE_LOST` when the host ended over it; later ones are not told then.
    */
-  async ask(frame: Frame): Promise<HostMessage | undefined> {
-    const host = this.current;
-    if (host === undefined) {
-      this.journal.push(frame);
-      return undefined;
-    }
-    // A host may build for as long as it may take to start.
-    const { startTimeoutMs } = this.setting;
-    let isLate = false;
-    const timer = setTimeout(() => {
-      isLate = true;
-      host.process.kill();
-    }, startTimeoutMs);
-    const answer = await host.ask(frame);
-    clearTimeout(timer);
-    const late = `it took longer than startTimeoutMs, ${startTimeoutMs} ms, over a ${frame.verb} frame and was killed`;
-    if ('ended' in answer) throw this.lost(0, isLate ? late : `it ended over a ${frame.verb} frame: ${answer.ended}`);
-    if (answer.verb !== 'refused') {
-      this.journal.push(frame);
-      this.standby?.send(frame);
-    }
-    return answer;
+  load(kernel: Frame): Promise<HostMessage | undefined> {
+    return this.tell([kernel], () => this.journal);
   }
 
   /**
    * Has this and all later hosts build resident loops, which take the place of those before.
    *
-   * @returns the answer, and throws, as `ask`.
+   * @returns the answer, and throws, as `load`.
    */
   seal(links: readonly Frame[]): Promise<HostMessage | undefined> {
-    this.journal = [...this.journal.filter(({ verb }) => verb === 'kernel'), ...links];
-    for (const link of links) {
-      this.current?.send(link);
-      this.standby?.send(link);
-    }
-    return this.ask(SEAL);
+    return this.tell([...links, SEAL], () => this.journal.filter(({ verb }) => verb === 'kernel'));
   }
 
   /** Ends the host at once; resolves when it can no longer touch memory. `onDeath` is not called. */
@@ -154,6 +129,35 @@ export class HostSupervisor {
     this.standby = undefined;
     standby?.process.kill();
     await Promise.all([current && endWithin(current, graceMs), standby?.process.exited]);
+  }
+
+  /**
+   * @param frames - the last one is answered.
+   * @param kept - what later hosts still hear before them, of what was told by then.
+   */
+  private async tell(frames: readonly Frame[], kept: () => readonly Frame[]): Promise<HostMessage | undefined> {
+    const host = this.current;
+    if (host === undefined) {
+      this.journal = [...kept(), ...frames];
+      return undefined;
+    }
+    // A host may build for as long as it may take to start.
+    const { startTimeoutMs } = this.setting;
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      host.process.kill();
+    }, startTimeoutMs);
+    const answer = await host.ask(frames);
+    clearTimeout(timer);
+    const { verb } = frames.at(-1)!;
+    const late = `it took longer than startTimeoutMs, ${startTimeoutMs} ms, over a ${verb} frame and was killed`;
+    if ('ended' in answer) throw this.lost(0, isLate ? late : `it ended over a ${verb} frame: ${answer.ended}`);
+    if (answer.verb !== 'refused') {
+      this.journal = [...kept(), ...frames];
+      for (const frame of frames) this.standby?.send(frame);
+    }
+    return answer;
   }
 
   private spawn(generation: number, isStandby: boolean): HostSession {

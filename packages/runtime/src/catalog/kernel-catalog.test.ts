@@ -1,26 +1,16 @@
-import { GpuBridgeError, input, output, u32 } from '@gpu-bridge/abstractions';
-import type { CompileOptions, KernelDefinition } from '@gpu-bridge/abstractions';
+import { GpuBridgeError } from '@gpu-bridge/abstractions';
+import type { CompileOptions } from '@gpu-bridge/abstractions';
 import { BodyCompiler } from '@gpu-bridge/testkit';
 import { describe, expect, it } from 'vitest';
+import { definitionOf } from '../testing/fixture.js';
 import { KernelCatalog } from './kernel-catalog.js';
-
-const definition = (name: string): KernelDefinition => ({
-  kind: 'map',
-  name,
-  params: { x: input(u32), y: output(u32) },
-  constants: {},
-  uses: {},
-  fp: 'strict',
-  bounds: 'checked',
-  body: (_k, p: { x: number; y: { value: number } }) => void (p.y.value = p.x),
-});
 
 describe('KernelCatalog', () => {
   it('finds a kernel by name, by id and by its definition', () => {
     const catalog = new KernelCatalog(new BodyCompiler());
-    const first = definition('first');
+    const first = definitionOf('first');
     const compiled = catalog.register(first);
-    catalog.register(definition('second'));
+    catalog.register(definitionOf('second'));
     expect(catalog.get('first')).toBe(compiled);
     expect(catalog.get(compiled.descriptor.id)).toBe(compiled);
     expect(catalog.get(first)).toBe(compiled);
@@ -30,11 +20,11 @@ describe('KernelCatalog', () => {
   it('refuses a name that is taken, and says what it knows when asked for what it does not', () => {
     const catalog = new KernelCatalog(new BodyCompiler());
     expect(() => catalog.get('first')).toThrow(/KERNEL_NOT_FOUND.*Known: none/);
-    catalog.register(definition('first'));
-    expect(() => catalog.register(definition('first'))).toThrow(/kernel must be a name no other kernel has/);
+    catalog.register(definitionOf('first'));
+    expect(() => catalog.register(definitionOf('first'))).toThrow(/kernel must be a name no other kernel has/);
     let thrown: unknown;
     try {
-      catalog.get(definition('first')); // an equal definition is another kernel until it is registered
+      catalog.get(definitionOf('first')); // an equal definition is another kernel until it is registered
     } catch (error) {
       thrown = error;
     }
@@ -48,9 +38,9 @@ describe('KernelCatalog', () => {
         throw new GpuBridgeError('KERNEL_BUILD_FAILED', { kernel: name, diagnostics: [] }, 'no');
       },
     });
-    expect(() => catalog.register(definition('first'))).toThrow(/KERNEL_BUILD_FAILED/);
+    expect(() => catalog.register(definitionOf('first'))).toThrow(/KERNEL_BUILD_FAILED/);
     expect(catalog.descriptors()).toEqual([]);
-    expect(() => catalog.register(definition('first'))).toThrow(/KERNEL_BUILD_FAILED/);
+    expect(() => catalog.register(definitionOf('first'))).toThrow(/KERNEL_BUILD_FAILED/);
   });
 
   it('asks for the targets that devices load, and for nothing where those are the usual ones', () => {
@@ -62,8 +52,8 @@ describe('KernelCatalog', () => {
         return compiler.compile(kernel);
       },
     });
-    catalog.register(definition('first'), ['wasm', 'wasm']);
-    catalog.register(definition('second'), ['wasm', 'cpp', 'opencl', 'cpp']);
+    catalog.register(definitionOf('first'), ['wasm', 'wasm']);
+    catalog.register(definitionOf('second'), ['wasm', 'cpp', 'opencl', 'cpp']);
     expect(asked).toEqual([undefined, { targets: ['wasm', 'cpp', 'opencl'] }]);
   });
 });

@@ -1,21 +1,12 @@
-import { GpuBridgeError, f64, input, output, resolveOptions, u32 } from '@gpu-bridge/abstractions';
-import type { ComputeBackend, KernelCompiler, KernelDefinition, LinkMember } from '@gpu-bridge/abstractions';
+import { GpuBridgeError, f64, input, output, resolveOptions } from '@gpu-bridge/abstractions';
+import type { ComputeBackend, KernelCompiler, LinkMember } from '@gpu-bridge/abstractions';
 import { BodyCompiler, FakeClock, ReferenceBackend } from '@gpu-bridge/testkit';
 import { describe, expect, it } from 'vitest';
 import { KernelCatalog } from '../catalog/kernel-catalog.js';
-import { LogLines } from '../testing/fixture.js';
+import { LogLines, definitionOf } from '../testing/fixture.js';
 import { GpuHostFeature } from './gpu-host-feature.js';
 
-const wide: KernelDefinition = {
-  kind: 'map',
-  name: 'wide',
-  params: { x: input(f64), y: output(f64) },
-  constants: {},
-  uses: {},
-  fp: 'strict',
-  bounds: 'checked',
-  body: (_k, p: { x: number; y: { value: number } }) => void (p.y.value = p.x),
-};
+const wide = definitionOf('wide', { params: { x: input(f64), y: output(f64) } });
 
 function feature(...backends: ComputeBackend[]): { readonly feature: GpuHostFeature; readonly logger: LogLines } {
   return featureWith(new BodyCompiler(), backends);
@@ -47,7 +38,7 @@ describe('GpuHostFeature', () => {
   });
 
   it('seals a device with the kernels that it has loaded, after all of them', async () => {
-    const narrow: KernelDefinition = { ...wide, name: 'narrow', params: { x: input(u32), y: output(u32) } };
+    const narrow = definitionOf('narrow');
     const sealed: (readonly LinkMember[])[] = [];
     const inner = new ReferenceBackend({ offers: [] });
     const backend: ComputeBackend = {

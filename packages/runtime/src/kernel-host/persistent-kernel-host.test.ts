@@ -1,22 +1,10 @@
-import { f64, input, output, u32 } from '@gpu-bridge/abstractions';
-import type { KernelDefinition } from '@gpu-bridge/abstractions';
+import { f64, input, output } from '@gpu-bridge/abstractions';
 import { BodyCompiler, FakeClock, ReferenceBackend } from '@gpu-bridge/testkit';
 import type { ReferenceBackendOptions } from '@gpu-bridge/testkit';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { LogLines } from '../testing/fixture.js';
+import { LogLines, definitionOf } from '../testing/fixture.js';
 import { PersistentKernelHost } from './persistent-kernel-host.js';
-
-const definition = (name: string, type: typeof u32 | typeof f64 = u32): KernelDefinition => ({
-  kind: 'map',
-  name,
-  params: { x: input(type), y: output(type) },
-  constants: {},
-  uses: {},
-  fp: 'strict',
-  bounds: 'checked',
-  body: (_k, p: { x: number; y: { value: number } }) => void (p.y.value = p.x),
-});
 
 async function open(maxDeathsPerMinute = 5, options: ReferenceBackendOptions = {}, quarantineMs = 30_000) {
   const clock = new FakeClock();
@@ -43,7 +31,7 @@ async function settle(): Promise<void> {
 describe('PersistentKernelHost', () => {
   it('loads a kernel into every executor and knows it afterwards', async () => {
     const { device, host } = await open();
-    const compiled = new BodyCompiler().compile(definition('one'));
+    const compiled = new BodyCompiler().compile(definitionOf('one'));
     const loading = host.load(compiled);
     await settle();
     expect(host.kernel(compiled.descriptor.id)).toBeUndefined();
@@ -54,7 +42,7 @@ describe('PersistentKernelHost', () => {
 
   it('fails, and does not wait for ever, when an executor dies over a kernel it loads', async () => {
     const { device, host } = await open();
-    const loading = host.load(new BodyCompiler().compile(definition('fatal')));
+    const loading = host.load(new BodyCompiler().compile(definitionOf('fatal')));
     const outcome = expect(loading).rejects.toMatchObject({ code: 'DEVICE_LOST' });
     await settle();
     device.executors[0]!.exit('out of memory');
@@ -64,7 +52,7 @@ describe('PersistentKernelHost', () => {
 
   it('refuses a kernel that needs what the device has not, before the device sees it', async () => {
     const { device, host } = await open(5, { offers: [] });
-    const compiled = new BodyCompiler().compile(definition('wide', f64));
+    const compiled = new BodyCompiler().compile(definitionOf('wide', { params: { x: input(f64), y: output(f64) } }));
     await expect(host.load(compiled)).rejects.toMatchObject({ code: 'KERNEL_REFUSED', details: { missing: ['f64'] } });
     await expect(host.load({ ...compiled, artifacts: [] })).rejects.toMatchObject({
       details: { missing: ['f64', 'an artifact for js'] },
@@ -78,7 +66,7 @@ describe('PersistentKernelHost', () => {
 
   it('says when a device cannot load an artifact', async () => {
     const { device, host } = await open();
-    const { descriptor } = new BodyCompiler().compile(definition('broken'));
+    const { descriptor } = new BodyCompiler().compile(definitionOf('broken'));
     const loading = host.load({ descriptor, artifacts: [{ target: 'js', source: '() => 42' }], refused: [] });
     const failed = expect(loading).rejects.toMatchObject({ code: 'KERNEL_BUILD_FAILED' });
     await settle();

@@ -1,8 +1,9 @@
-import { argumentLayout } from '@gpu-bridge/abstractions';
+import { argumentLayout, input, output, u32 } from '@gpu-bridge/abstractions';
 import type {
   DeviceDescription,
   GpuExecutionHints,
   GridLaunch,
+  KernelDefinition,
   KernelDescriptor,
   KernelParams,
   Logger,
@@ -13,6 +14,21 @@ import { Job } from '../jobs/job.js';
 import type { JobOwner } from '../jobs/job.js';
 
 /** What tests of single classes stand on: kernels nobody compiled and jobs nobody owns. */
+
+/** A map from x to y; by default of u32, and a copy. */
+export function definitionOf(name: string, more: Partial<KernelDefinition> = {}): KernelDefinition {
+  return {
+    kind: 'map',
+    name,
+    params: { x: input(u32), y: output(u32) },
+    constants: {},
+    uses: {},
+    fp: 'strict',
+    bounds: 'checked',
+    body: (_k, p: { x: number; y: { value: number } }) => void (p.y.value = p.x),
+    ...more,
+  };
+}
 
 export function descriptorOf(params: KernelParams, more: Partial<KernelDescriptor> = {}): KernelDescriptor {
   return {

@@ -1,5 +1,5 @@
-import { inout, input, output, resolveOptions, u32 } from '@gpu-bridge/abstractions';
-import type { BrokerOptions, GpuExecutionHints, KernelDefinition, KernelHandle } from '@gpu-bridge/abstractions';
+import { inout, resolveOptions, u32 } from '@gpu-bridge/abstractions';
+import type { BrokerOptions, GpuExecutionHints, KernelHandle } from '@gpu-bridge/abstractions';
 import { BodyCompiler, FakeClock, ReferenceBackend } from '@gpu-bridge/testkit';
 import type { ReferenceBackendOptions, ReferenceDevice } from '@gpu-bridge/testkit';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -7,18 +7,11 @@ import { LocalGpuBridge } from '../bridge/local-gpu-bridge.js';
 import type { DeviceBroker } from '../broker/device-broker.js';
 import { KernelCatalog } from '../catalog/kernel-catalog.js';
 import { GpuHostFeature } from '../host/gpu-host-feature.js';
-import { LogLines } from './fixture.js';
+import { LogLines, definitionOf } from './fixture.js';
 
-const increment: KernelDefinition = {
-  kind: 'map',
-  name: 'increment',
-  params: { x: input(u32), y: output(u32) },
-  constants: {},
-  uses: {},
-  fp: 'strict',
-  bounds: 'checked',
+const increment = definitionOf('increment', {
   body: (_k, p: { x: number; y: { value: number } }) => void (p.y.value = p.x + 1),
-};
+});
 
 export interface ManualSetting {
   readonly broker?: BrokerOptions;
@@ -27,15 +20,13 @@ export interface ManualSetting {
 }
 
 /** Changes an array: what ran half must not run on it again. */
-const triple: KernelDefinition = {
-  ...increment,
+const triple = definitionOf('triple', {
   kind: 'grid',
-  name: 'triple',
   params: { cells: inout(u32) },
   body: (k: { global: { x: number } }, { cells }: { cells: number[] }) => {
     cells[k.global.x]! *= 3;
   },
-};
+});
 
 /** A bridge over devices that run an entry only when the test steps them, and that are given up after two deaths. */
 export async function startManualBridge({ broker = {}, names = ['a', 'b'], device: setting = {} }: ManualSetting = {}) {

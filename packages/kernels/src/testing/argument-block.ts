@@ -91,8 +91,11 @@ class Layout {
   }
 }
 
-/** Runs one artifact of a compiled kernel over freshly laid out arguments. */
-/** @param pages - of 64 KiB, the size of the memory. */
+/**
+ * Runs one artifact of a compiled kernel over freshly laid out arguments.
+ *
+ * @param pages - of 64 KiB, the size of the memory.
+ */
 export function runKernel(compiled: CompiledKernel, target: 'wasm' | 'js', args: Arguments, pages = 16): Outcome {
   const prepared = prepare(compiled, args, pages);
   const run = instantiate(compiled, target, prepared.layout.memory);

@@ -18,7 +18,7 @@
 #define CL_TARGET_OPENCL_VERSION 300
 #include <CL/cl.h>
 
-#include "gpubridge/generated/ring_abi.h"
+#include "gpubridge/ring.h"
 
 using namespace gpubridge;
 
@@ -30,16 +30,7 @@ constexpr std::uint32_t kGeneration = 9;
 constexpr std::uint64_t kArena = 4096;
 constexpr std::uint64_t kCounter = kArena + 128;
 constexpr std::uint64_t kBytes = 8192;
-
-struct alignas(64) Ring {
-  RingHeader header;
-  SiloLine silo;
-  ExecutorLine executor;
-  Sqe submissions[kCapacity];
-  Cqe completions[kCapacity];
-};
-
-std::atomic_ref<std::uint32_t> Shared(std::uint32_t& word) { return std::atomic_ref<std::uint32_t>(word); }
+constexpr std::chrono::hours kForEver{1};
 
 void Fail(const char* what, int code = 0) {
   std::fprintf(stderr, "%s (%d)\n", what, code);
@@ -50,38 +41,30 @@ void Check(cl_int code, const char* what) {
   if (code != CL_SUCCESS) Fail(what, code);
 }
 
-void RunSilo(Ring& ring, std::uint32_t entries, std::uint32_t in_flight) {
+void RunSilo(const RingMemory<>& ring, std::uint32_t entries, std::uint32_t in_flight) {
+  SiloEnd<> silo(ring);
+  Sqe entry{};
+  entry.op = static_cast<std::uint32_t>(Op::kRun);
+  entry.kernel = 7;
+  entry.generation = kGeneration;
+  entry.params_low = kArena;
+  entry.item_count = kItems;
   std::uint32_t submitted = 0;
-  std::uint32_t reaped = 0;
-  while (reaped != entries) {
-    if (submitted != entries && submitted - reaped < in_flight) {
-      Sqe& entry = ring.submissions[submitted % kCapacity];
-      entry.op = static_cast<std::uint32_t>(Op::kRun);
-      entry.kernel = 7;
-      entry.generation = kGeneration;
+  while (silo.reaped() != entries) {
+    if (submitted != entries && silo.outstanding() < in_flight) {
       entry.user_data_low = submitted;
       entry.user_data_high = ~submitted;
-      entry.params_low = kArena;
-      entry.params_high = 0;
-      entry.first_item = 0;
-      entry.item_count = kItems;
-      entry.group = 0;
-      Shared(entry.seq).store(++submitted, std::memory_order_seq_cst);
-      if (Shared(ring.executor.parked).load(std::memory_order_seq_cst) != 0) {
-        Shared(ring.silo.submission_bell).fetch_add(1, std::memory_order_seq_cst);
-        Shared(ring.silo.submission_bell).notify_all();
-      }
+      if (!silo.Submit(entry)) Fail("more in flight than the ring holds");
+      ++submitted;
     }
-    Cqe& completion = ring.completions[reaped % kCapacity];
-    if (Shared(completion.seq).load(std::memory_order_acquire) != reaped + 1) continue;
+    const std::uint32_t number = silo.reaped();
+    Cqe completion;
+    if (!silo.Reap(completion)) continue;
     if (completion.status != static_cast<std::uint32_t>(Status::kOk)) Fail("an entry failed", completion.status);
-    if (completion.user_data_low != reaped || completion.user_data_high != ~reaped) Fail("out of order");
+    if (completion.user_data_low != number || completion.user_data_high != ~number) Fail("out of order");
     if (completion.violations != 0 || completion.generation != kGeneration) Fail("wrong completion");
-    ++reaped;
   }
-  Shared(ring.silo.stop).store(1, std::memory_order_seq_cst);
-  Shared(ring.silo.submission_bell).fetch_add(1, std::memory_order_seq_cst);
-  Shared(ring.silo.submission_bell).notify_all();
+  silo.RequestStop();
 }
 
 struct Device {
@@ -112,7 +95,7 @@ struct Device {
     if (memory == nullptr) Fail("clSVMAlloc");
     std::memset(memory, 0, kBytes);
     const cl_ulong wide[] = {kBytes, kArena};
-    const cl_uint narrow[] = {sizeof(Ring), 0, static_cast<cl_uint>(std::atoll(argv[4])),
+    const cl_uint narrow[] = {static_cast<cl_uint>(RingBytes(kCapacity)), 0, static_cast<cl_uint>(std::atoll(argv[4])),
                               static_cast<cl_uint>(std::atoll(argv[5]))};
     Check(clSetKernelArgSVMPointer(kernel, 0, memory), "memory");
     Check(clSetKernelArg(kernel, 1, sizeof(cl_ulong), &wide[0]), "memoryBytes");
@@ -135,8 +118,8 @@ int main(int argc, char** argv) {
   const Device device(argv);
   const auto entries = static_cast<std::uint32_t>(std::atoll(argv[6]));
   const auto in_flight = static_cast<std::uint32_t>(std::atoll(argv[7]));
-  Ring& ring = *reinterpret_cast<Ring*>(device.memory);
-  ring.header = {kRingMagic, kRingAbiVersion, kCapacity, kGeneration, {}};
+  const RingMemory<> ring(device.memory, kCapacity);
+  ring.Initialise(kGeneration);
   auto* block = reinterpret_cast<std::uint32_t*>(device.memory + kArena);
   block[0] = block[1] = kItems;
   block[2] = block[3] = 1;
@@ -145,18 +128,16 @@ int main(int argc, char** argv) {
   device.Serve();  // Makes its code; nothing is submitted yet.
   const auto begun = std::chrono::steady_clock::now();
   std::thread silo([&] { RunSilo(ring, entries, in_flight); });
-  while (Shared(ring.silo.stop).load() == 0) {
-    const std::uint32_t bell = Shared(ring.silo.submission_bell).load();
-    const Sqe& next = ring.submissions[ring.executor.running % kCapacity];
+  ExecutorEnd<> executor(ring);
+  while (!executor.StopRequested()) {
     // Not parked: it had run as many entries as it may.
-    const bool is_idle = Shared(ring.executor.parked).load() != 0 &&
-                         Shared(const_cast<Sqe&>(next).seq).load() != ring.executor.running + 1;
-    if (is_idle && Shared(ring.silo.stop).load() == 0) Shared(ring.silo.submission_bell).wait(bell);
+    executor.ContinueAt(executor.running());
+    if (SharedWords::Load(ring.executor().parked) != 0) executor.Park(kForEver);
     device.Serve();
   }
   silo.join();
   const std::chrono::nanoseconds took = std::chrono::steady_clock::now() - begun;
-  std::printf("%u %u %u %lld\n", *reinterpret_cast<std::uint32_t*>(device.memory + kCounter), ring.executor.running,
-              ring.executor.leases, static_cast<long long>(took.count()) / entries);
+  std::printf("%u %u %u %lld\n", *reinterpret_cast<std::uint32_t*>(device.memory + kCounter), ring.executor().running,
+              ring.executor().leases, static_cast<long long>(took.count()) / entries);
   return 0;
 }

@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { MODE_NUMBERS } from '@gpu-bridge/abstractions';
 import type { CompiledKernel, ExecutionMode, KernelTarget, NativeOptions } from '@gpu-bridge/abstractions';
 import { createKernelCompiler } from '@gpu-bridge/kernels';
-import { Mode, Status } from '@gpu-bridge/protocol';
+import { Status } from '@gpu-bridge/protocol';
 import { DeviceDriver } from '@gpu-bridge/testkit';
 import type { LoadedKernel } from '@gpu-bridge/testkit';
 import { describe, expect, it } from 'vitest';
@@ -11,7 +12,7 @@ import { placeIn, prepare, runKernel } from '../../packages/kernels/src/testing/
 import type { Arguments } from '../../packages/kernels/src/testing/argument-block.js';
 import { programOf } from '../../packages/kernels/src/testing/fuzz/differential.js';
 import { FUZZ, FUZZ_TIMEOUT_MS } from '../../packages/kernels/src/testing/fuzz/run.js';
-import { absenceOf, nativeBackend } from '../support/native.js';
+import { absenceOf, compilerFor, nativeBackend } from '../support/native.js';
 
 /** Programs in one device: each is built by the device's own compiler. */
 const PROGRAMS = Math.min(30, FUZZ.count);
@@ -48,9 +49,7 @@ for (const [name, { target, options }] of Object.entries(subjects)) {
         const [description] = await backend.discover();
         const device = await backend.open(description!.id);
         try {
-          const compile = (definition: Parameters<typeof compiler.compile>[0]): CompiledKernel =>
-            compiler.compile(definition, { targets: [target] });
-          const driver = new DeviceDriver(device, { compiler: { ...compiler, compile }, boundMs: BOUND_MS });
+          const driver = new DeviceDriver(device, { compiler: compilerFor(target), boundMs: BOUND_MS });
           const cases = await load(driver);
           await driver.seal();
           for (const mode of device.description.executionModes)
@@ -93,7 +92,7 @@ async function expectReference(
   const paramsLow = placeIn(new Uint8Array(device.memory), at, compiled, prepared);
   const [firstItem, itemCount] = args.range ?? [0, prepared.units];
   const executor = device.executors[group]!;
-  const asked = Mode[mode.toUpperCase() as Uppercase<ExecutionMode>];
+  const asked = MODE_NUMBERS[mode];
   const run = driver.submit({
     ...{ executor, kernel: kernel.kernelNumber, paramsLow, firstItem, itemCount, mode: asked },
   });

@@ -1,22 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { KernelCompiler, KernelTarget, NativeOptions } from '@gpu-bridge/abstractions';
-import { createKernelCompiler } from '@gpu-bridge/kernels';
+import type { NativeOptions } from '@gpu-bridge/abstractions';
 import { describeBackendConformance } from '@gpu-bridge/testkit';
 import { afterAll, describe, it } from 'vitest';
-import { absenceOf, nativeBackend } from '../support/native.js';
+import { absenceOf, compilerFor, nativeBackend } from '../support/native.js';
 
 // One for the whole file, so that each kernel is compiled once for all cases.
 const cacheFolder = mkdtempSync(join(tmpdir(), 'gpu-bridge-native-'));
 afterAll(() => rmSync(cacheFolder, { recursive: true, force: true }));
-
-const compiler = createKernelCompiler();
-
-/** The compiler as a silo with such a device uses it. */
-function compilerFor(target: KernelTarget): KernelCompiler {
-  return { ...compiler, compile: (definition) => compiler.compile(definition, { targets: [target] }) };
-}
 
 const device = { executors: 2, arenaMiB: 16 };
 const subjects: readonly (NativeOptions & { readonly name: string; readonly seals: boolean })[] = [

@@ -5,11 +5,14 @@ import type {
   DeviceInfo,
   GpuBridge,
   GpuBridgeOptions,
+  KernelCompiler,
+  KernelTarget,
   Logger,
   NativeOptions,
 } from '@gpu-bridge/abstractions';
 import { createNativeBackends } from '@gpu-bridge/compute-native';
 import { addGpuBridge } from '@gpu-bridge/hosting';
+import { createKernelCompiler } from '@gpu-bridge/kernels';
 import { Container } from 'inversify';
 
 // One compute unit must stay free beside resident kernels; PoCL has as many as it has threads.
@@ -26,6 +29,12 @@ export function nativeBackend(options: NativeOptions): ComputeBackend {
   const [backend] = native === false ? [] : createNativeBackends(native, silent);
   if (backend === undefined) throw new Error('the options name no backend');
   return backend;
+}
+
+/** The compiler as a silo with such a device uses it. */
+export function compilerFor(target: KernelTarget): KernelCompiler {
+  const compiler = createKernelCompiler();
+  return { ...compiler, compile: (definition) => compiler.compile(definition, { targets: [target] }) };
 }
 
 /** Why tests with these devices cannot run here; undefined where they can, and where CI=true, so that they fail. */

@@ -87,6 +87,7 @@ export type {
 } from './columns/column-input.js';
 export { WideColumn, checkWide, fillWide } from './columns/wide-column.js';
 export { DEVICE_TYPES, EXECUTION_MODES, PRIORITIES, checkHints } from './bridge/execution-hints.js';
+export { MODE_NUMBERS } from './bridge/execution-hints.js';
 export type { DeviceType, ExecutionMode, GpuExecutionHints, Priority } from './bridge/execution-hints.js';
 export type {
   AllocateOptions,

@@ -1,3 +1,4 @@
+import { Mode } from '@gpu-bridge/protocol';
 import { GpuBridgeError } from '../errors/gpu-bridge-error.js';
 
 export const DEVICE_TYPES = ['gpu', 'cpu', 'accelerator'] as const;
@@ -7,6 +8,13 @@ export type DeviceType = (typeof DEVICE_TYPES)[number];
 export const EXECUTION_MODES = ['resident', 'leased', 'launched', 'graph'] as const;
 /** Who consumes the ring; see docs/DESIGN.md "Execution modes". */
 export type ExecutionMode = (typeof EXECUTION_MODES)[number];
+/** How entries and completions of a ring name the modes. */
+export const MODE_NUMBERS: Readonly<Record<ExecutionMode, Mode>> = {
+  resident: Mode.RESIDENT,
+  leased: Mode.LEASED,
+  launched: Mode.LAUNCHED,
+  graph: Mode.GRAPH,
+};
 
 export const PRIORITIES = ['high', 'normal', 'low'] as const;
 /** Lane within a tenant: a higher lane is always taken first; lanes never reorder one tenant against another. */

@@ -4,11 +4,12 @@ import { Status } from '@gpu-bridge/protocol';
 import type { ComputeDevice, Executor } from '@gpu-bridge/abstractions';
 import type { Cqe } from '@gpu-bridge/protocol';
 import type { DeviceStorage } from '../compiler/device-columns.js';
+import { UNTOUCHED } from '../driver/bind-arguments.js';
 import type { DeviceDriver } from '../driver/device-driver.js';
 import { Unsupported } from '../driver/unsupported.js';
 
 /** What an output element of 32 bits holds before a kernel wrote it. */
-export const UNTOUCHED_U32 = 0xc3c3c3c3;
+export const UNTOUCHED_U32 = UNTOUCHED * 0x01010101;
 
 const STATUS_NAMES = new Map<number, string>(Object.entries(Status).map(([name, value]) => [value, name]));
 

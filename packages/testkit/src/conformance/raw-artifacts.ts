@@ -47,8 +47,7 @@ export function rawArtifact(kernel: RawKernel, targets: readonly KernelTarget[])
   for (const target of targets) {
     if (target === 'js') return { target, source: JS[kernel] };
     if (target === 'wasm') return { target, bytes: WASM[kernel] };
-    if (target === 'cpp')
-      return { target, source: CPP[kernel], entry: 'raw', flags: ['-std=c++20', '-O1', '-shared', '-fPIC'] };
+    if (target === 'cpp') return { target, source: CPP[kernel], entry: 'raw', flags: ['-std=c++20', '-O1'] };
     if (target === 'opencl') return { target, source: OPENCL[kernel], entry: 'raw', flags: [] };
   }
   throw new Unsupported(`no hand-written kernel for ${targets.join(', ')}`);

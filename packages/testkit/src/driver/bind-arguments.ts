@@ -33,8 +33,8 @@ export interface BoundArguments {
   column(param: string, name?: string): DeviceStorage;
 }
 
-/** What outputs hold before a kernel wrote them. */
-const UNTOUCHED = 0xc3;
+/** What each byte of outputs holds before a kernel wrote them. */
+export const UNTOUCHED = 0xc3;
 
 /** Allocates every column of a launch, fills the inputs and writes the argument block. */
 export function bindArguments(

@@ -1,6 +1,6 @@
-import { GpuBridgeError, RunCheck, invariant } from '@gpu-bridge/abstractions';
-import { Mode, ExecutorEnd, Op, SiloEnd, Status, createCqe, createSqe } from '@gpu-bridge/protocol';
-import type { Clock, DeviceDescription, ExecutionMode, Executor } from '@gpu-bridge/abstractions';
+import { GpuBridgeError, MODE_NUMBERS, RunCheck, invariant } from '@gpu-bridge/abstractions';
+import { ExecutorEnd, Op, SiloEnd, Status, createCqe, createSqe } from '@gpu-bridge/protocol';
+import type { Clock, DeviceDescription, Executor } from '@gpu-bridge/abstractions';
 import type { Sqe, RingMemory } from '@gpu-bridge/protocol';
 import type { KernelRun, ProvidedKernel } from './reference-kernel.js';
 
@@ -153,8 +153,8 @@ export class ReferenceExecutor implements Executor {
   /** The mode that was asked for if the device lists it, else its own. */
   private modeOf(asked: number): number {
     const { executionMode, executionModes } = this.device.description;
-    const mode = executionModes.find((name) => modeNumber(name) === asked);
-    return modeNumber(mode ?? executionMode);
+    const mode = executionModes.find((name) => MODE_NUMBERS[name] === asked);
+    return MODE_NUMBERS[mode ?? executionMode];
   }
 
   private perform(sqe: Readonly<Sqe>): Status {
@@ -227,8 +227,4 @@ export class ReferenceExecutor implements Executor {
       this.scheduleStep();
     });
   }
-}
-
-function modeNumber(name: ExecutionMode): number {
-  return Mode[name.toUpperCase() as Uppercase<ExecutionMode>];
 }

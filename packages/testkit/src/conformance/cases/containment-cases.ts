@@ -3,6 +3,7 @@ import { GpuBridgeError } from '@gpu-bridge/abstractions';
 import { Op, Status } from '@gpu-bridge/protocol';
 import type { BackendCase } from '../backend-case.js';
 import { expectBits, expectStatus } from '../expectations.js';
+import { startAgain } from '../fate.js';
 import { growCells, strayGrid, strayPush } from '../kernels.js';
 import { rawArtifact } from '../raw-artifacts.js';
 import type { DeviceDriver, Submitted } from '../../driver/device-driver.js';
@@ -92,20 +93,13 @@ export const containmentCases: readonly BackendCase[] = [
       }
       await expectHealthy(driver);
       await driver.within('kill', () => driver.executor.kill());
-      await restart(driver);
+      await startAgain(driver, driver.executor);
       const run = driver.submit({ kernel, paramsLow, itemCount: 1 });
       expectStatus(await driver.answer(run), Status.UNKNOWN_KERNEL);
       await expectHealthy(driver);
     },
   },
 ];
-
-/** Starts the first executor again, with all that ended with it. */
-async function restart(driver: DeviceDriver): Promise<void> {
-  const { device, executor } = driver;
-  const ended = device.description.faultDomain === 'device' ? device.executors : [executor];
-  await driver.within('start', () => Promise.all(ended.map((one) => one.start())));
-}
 
 /** The entry ends the process of all executors, each is told of a fault, and its own ring names it. */
 async function expectEndOfAll(driver: DeviceDriver, { executor, position }: Submitted): Promise<void> {
@@ -116,5 +110,5 @@ async function expectEndOfAll(driver: DeviceDriver, { executor, position }: Subm
   assert.deepEqual(causes, Array<string>(all).fill('fault'));
   assert.ok(executor.ring.isRunning(position), 'the ring names the entry that ran');
   assert.equal(executor.ring.ready(), false);
-  await restart(driver);
+  await startAgain(driver, executor);
 }

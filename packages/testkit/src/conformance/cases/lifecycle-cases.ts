@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createCqe, Status } from '@gpu-bridge/protocol';
 import type { BackendCase } from '../backend-case.js';
 import { arenaBytesOf, expectBits, expectStatus, expectStill, ringBytesOf, secondExecutor } from '../expectations.js';
+import { fateOf, startAgain } from '../fate.js';
 import { stamp } from '../kernels.js';
 import { rawArtifact } from '../raw-artifacts.js';
 import type { DeviceDriver, LoadedKernel, Submitted } from '../../driver/device-driver.js';
@@ -28,11 +29,6 @@ function watchExits(driver: DeviceDriver): Exit[] {
   return exits;
 }
 
-/** The executors that end with this one: itself alone, or all that live in its process. */
-function fateOf({ device }: DeviceDriver, executor: Executor): readonly Executor[] {
-  return device.description.faultDomain === 'device' ? device.executors : [executor];
-}
-
 /** Kills the executor; whoever ends with it has been told so by then, and it has not. */
 async function kill(driver: DeviceDriver, executor: Executor, exits: Exit[]): Promise<void> {
   await driver.within('kill', () => executor.kill());
@@ -43,11 +39,6 @@ async function kill(driver: DeviceDriver, executor: Executor, exits: Exit[]): Pr
     others.map(({ group }) => [group, 'collateral']),
     'a kill is reported to those that end with it, and not as an exit of the killed one',
   );
-}
-
-/** Starts the executor again, with those that ended with it. */
-async function start(driver: DeviceDriver, executor: Executor): Promise<void> {
-  await driver.within('start', () => Promise.all(fateOf(driver, executor).map((one) => one.start())));
 }
 
 export const lifecycleCases: readonly BackendCase[] = [
@@ -87,7 +78,7 @@ export const lifecycleCases: readonly BackendCase[] = [
       const kernel = await driver.load(stamp);
       for (let generation = 2; generation <= 4; generation++) {
         await kill(driver, executor, exits);
-        await start(driver, executor);
+        await startAgain(driver, executor);
         assert.equal(executor.generation, generation);
         executor.ring.memory.checkHeader();
         assert.equal(executor.ring.memory.generation, generation);
@@ -106,7 +97,7 @@ export const lifecycleCases: readonly BackendCase[] = [
       const kernel = await driver.load(stamp);
       const args = driver.bind(kernel, { itemCount: 2, inputs: { a: [1, 2] } });
       await driver.within('kill', () => executor.kill());
-      await start(driver, executor);
+      await startAgain(driver, executor);
       const stale = await driver.run(kernel, args, 2, { generation: executor.generation - 1 });
       expectStatus(stale, Status.STALE_GENERATION);
       await expectWorks(driver, kernel, executor);
@@ -119,7 +110,7 @@ export const lifecycleCases: readonly BackendCase[] = [
       const { executor } = driver;
       await driver.within('kill', () => executor.kill());
       const kernel = await driver.loadLater(stamp);
-      await start(driver, executor);
+      await startAgain(driver, executor);
       await expectWorks(driver, kernel, executor);
     },
   },
@@ -152,7 +143,7 @@ export const lifecycleCases: readonly BackendCase[] = [
       const { ring } = other;
       await kill(driver, driver.executor, exits);
       assert.equal(other.ring, ring, 'what the others completed can be read');
-      await start(driver, driver.executor);
+      await startAgain(driver, driver.executor);
       for (const executor of driver.device.executors) {
         assert.equal(executor.generation, 2);
         assert.equal(executor.ring.memory.generation, 2);
@@ -187,7 +178,7 @@ export const lifecycleCases: readonly BackendCase[] = [
       const endsAlone = !fateOf(driver, executor).includes(other);
       if (endsAlone) await expectWorks(driver, kernel, other);
 
-      await start(driver, executor);
+      await startAgain(driver, executor);
       assert.equal(executor.generation, 2);
       await expectWorks(driver, kernel, executor);
       await expectWorks(driver, kernel, other);
@@ -206,7 +197,7 @@ export const lifecycleCases: readonly BackendCase[] = [
       await provokeExit(executor, device);
       await driver.until('onExit', () => exits.length > 0);
       await expectStill('after its exit', ringBytesOf(executor), arenaBytesOf(device));
-      await start(driver, executor);
+      await startAgain(driver, executor);
       assert.equal(executor.generation, 2);
       await expectWorks(driver, kernel, executor);
       assert.deepEqual(

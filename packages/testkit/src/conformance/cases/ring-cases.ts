@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { ExecutionMode } from '@gpu-bridge/abstractions';
+import { MODE_NUMBERS } from '@gpu-bridge/abstractions';
 import { Mode, Op, Status } from '@gpu-bridge/protocol';
 import type { BackendCase } from '../backend-case.js';
 import { UNTOUCHED_U32, expectBits, expectStatus } from '../expectations.js';
@@ -17,10 +17,6 @@ async function stamped(
     kernel,
     args: driver.bind(kernel, { itemCount, inputs: { a: Array.from({ length: itemCount }, (_, i) => 3 * i) } }),
   };
-}
-/** As entries name it. */
-function modeNumber(mode: ExecutionMode): number {
-  return Mode[mode.toUpperCase() as Uppercase<ExecutionMode>];
 }
 /** What `stamped` gives for an item that ran. */
 const stampOf = (item: number): number => 10 * item;
@@ -216,11 +212,11 @@ export const ringCases: readonly BackendCase[] = [
       const modes = [...driver.device.description.executionModes, description.executionMode];
       for (const [i, mode] of modes.entries()) {
         // The last one asks for nothing.
-        const asked = i < modes.length - 1 ? modeNumber(mode) : Mode.ANY;
+        const asked = i < modes.length - 1 ? MODE_NUMBERS[mode] : Mode.ANY;
         const args = driver.bind(before, { itemCount: 3, inputs: { a: [0, 3, 6] } });
         const done = await driver.run(before, args, 3, { mode: asked });
         expectStatus(done, Status.OK);
-        assert.deepEqual({ asked, ran: done.mode }, { asked, ran: modeNumber(mode) });
+        assert.deepEqual({ asked, ran: done.mode }, { asked, ran: MODE_NUMBERS[mode] });
         expectStamps(args, () => true);
         const cells = driver.bind(after, { itemCount: 3, inputs: { cells: [1, 2, 3], by: 10 } });
         expectStatus(await driver.run(after, cells, 3, { mode: asked }), Status.OK);

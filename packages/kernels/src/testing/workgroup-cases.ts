@@ -4,6 +4,7 @@ import {
   array,
   atomic,
   f32,
+  f64,
   gridKernel,
   helper,
   i64,
@@ -157,6 +158,30 @@ const parted = gridKernel(
   },
 );
 
+/** Rounds NaNs that a compiler knows, which PoCL 3.1 takes for undefined once it has split the kernel at a barrier. */
+const unordered = gridKernel(
+  'test/unordered',
+  {
+    params: { sums: output(u32), rounded: output(struct({ a: f32, b: f32, c: f32, d: f64, e: f64, f: f64 })) },
+    workgroup: 8,
+    grid: 'full-groups',
+    shared: { tile: shared(u32, 8) },
+  },
+  (k, { sums, rounded, tile }) => {
+    tile[k.local.x] = k.local.x;
+    k.barrier();
+    if (!k.inRange) return;
+    const i = k.global.x;
+    sums[i] = tile[7 - k.local.x]!;
+    rounded.a[i] = k.floor(k.bitcast('f32', k.i32(-7)));
+    rounded.b[i] = k.ceil(k.bitcast('f32', k.i32(-7)));
+    rounded.c[i] = k.trunc(k.bitcast('f32', k.i32(-7)));
+    rounded.d[i] = k.floor(k.bitcast('f64', k.i64(-7n)));
+    rounded.e[i] = k.ceil(k.bitcast('f64', k.i64(-7n)));
+    rounded.f[i] = k.trunc(k.bitcast('f64', k.i64(-7n)));
+  },
+);
+
 export const WORKGROUP_CASES: readonly KernelCase[] = [
   reductionCase(150),
   transposedCase(11, 6),
@@ -164,7 +189,17 @@ export const WORKGROUP_CASES: readonly KernelCase[] = [
   placedCase([6, 4, 3]),
   earlyCase(20, 10),
   partedCase(19),
+  unorderedCase(9),
 ];
+
+function unorderedCase(size: number): KernelCase {
+  const rounded = Object.fromEntries([...'abcdef'].map((field) => [field, range(size).map(() => NaN)]));
+  return {
+    definition: unordered,
+    args: { size, values: { sums: size, rounded: size } },
+    outputs: { sums: range(size).map((i) => 7 - (i % 8)), rounded },
+  };
+}
 
 function reductionCase(size: number): KernelCase {
   const a = numbers(size);

@@ -27,7 +27,8 @@ export const OPENCL: Dialect = {
   restrict: 'restrict',
   functionPrefix: 'static inline',
   bitcast,
-  floatFunction: (name) => name,
+  floatFunction: (name, type) =>
+    name === 'floor' || name === 'ceil' || name === 'trunc' ? `gb_${name}_${type}` : name,
   bitCount: (which) => `${which}(x)`,
   atomic,
   device: {

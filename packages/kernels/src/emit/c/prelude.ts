@@ -159,6 +159,10 @@ function defineFloat(dialect: Dialect, type: 'f32' | 'f64', define: Define): voi
       `return a == b ? ${dialect.bitcast(bits, type, both)} : a + b;`,
     ]);
   }
+  for (const rounding of dialect.target === 'opencl' ? ['floor', 'ceil', 'trunc'] : []) {
+    // LLVM 15, in PoCL 3.1, leaves it undefined what these give for a NaN that it knows while it compiles.
+    define(name, `gb_${rounding}_${type}`, `${name} x`, [`return x == x ? ${rounding}(x) : x;`]);
+  }
   for (const to of INTEGERS) {
     const width = unsignedOf(to) === 'u64' ? 64n : 32n;
     const signed = to === 'i32' || to === 'i64';

@@ -87,10 +87,8 @@ TEST_F(Death, LeavesToAStandbyThatWaitedForGo) {
   silo_.Serve();
   ExpectRuns();
   const std::uint32_t beats = std::atomic_ref(silo_.host_line().heartbeat).load();
-  HostProcess standby({"--backend", "cpu", "--device", "0", "--region-fd", std::to_string(silo_.region_fd()), "--generation",
-                       "1", "--standby", "true"},
-                      silo_.region_fd());
-  standby.Send("kernel", Silo::KernelFrame(kTriple, "triple", "slot column 4 in\nslot column 4 out\n"));
+  HostProcess standby(HostArguments(silo_.region_fd(), 1, {"--standby", "true"}), silo_.region_fd());
+  standby.Send("kernel", Silo::FrameOf(kTriple));
   EXPECT_EQ(standby.Await("kernel"), "kernel number=1");
   EXPECT_EQ(standby.Await("standby"), "standby");
   // It touched nothing: the other one still serves.

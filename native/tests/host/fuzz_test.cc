@@ -69,13 +69,7 @@ class MadSilo {
 
   void Run() {
     silo_.Start();
-    const char* const columns = "slot column 4 in\nslot column 4 out\n";
-    HostProcess& host = silo_.host();
-    host.Send("kernel", Silo::KernelFrame(kTriple, "triple", columns));
-    host.Send("kernel", Silo::KernelFrame(kMarkScratch, "mark_scratch", "slot scratch 4 inout\n"));
-    host.Send("kernel", Silo::KernelFrame(kManyViolations, "many_violations", ""));
-    host.Send("kernel", Silo::KernelFrame(kTripleGrid, "triple", columns, "grid"));
-    host.Send("kernel", Silo::KernelFrame(kTripleGroups, "triple", columns, "grid\nworkgroup 8 2 1"));
+    silo_.LoadTestKernels({kTriple, kMarkScratch, kManyViolations, kTripleGrid, kTripleGroups});
     silo_.Go();
     for (std::uint32_t step = 0; step < steps_ && !::testing::Test::HasFailure(); step++) {
       Attack(step);

@@ -227,17 +227,16 @@ TEST_F(BadRegion, IsOneWhoseRingsAreNotPrepared) {
 }
 
 TEST_F(BadRegion, IsNoMemfdOrOneThatCanShrink) {
-  HostProcess closed({"--backend", "cpu", "--device", "0", "--region-fd", "999", "--generation", "1"});
+  HostProcess closed(HostArguments(999, 1));
   EXPECT_EQ(closed.AwaitCode(), 65);
   const int plain = memfd_create("unsealed", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   ASSERT_EQ(ftruncate(plain, 1 << 20), 0);
-  HostProcess unsealed(
-      {"--backend", "cpu", "--device", "0", "--region-fd", std::to_string(plain), "--generation", "1"}, plain);
+  HostProcess unsealed(HostArguments(plain, 1), plain);
   EXPECT_EQ(unsealed.AwaitCode(), 65);
   EXPECT_EQ(unsealed.lines().at(0), "fatal code=65 reason=the%20region%20is%20not%20sealed%20against%20shrinking");
   ASSERT_EQ(ftruncate(plain, 0), 0);
   ASSERT_EQ(fcntl(plain, F_ADD_SEALS, F_SEAL_SHRINK), 0);
-  HostProcess empty({"--backend", "cpu", "--device", "0", "--region-fd", std::to_string(plain), "--generation", "1"}, plain);
+  HostProcess empty(HostArguments(plain, 1), plain);
   EXPECT_EQ(empty.AwaitCode(), 65);
   close(plain);
 }

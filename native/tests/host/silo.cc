@@ -24,6 +24,13 @@ void Must(bool is_good, const char* what) {
 
 }  // namespace
 
+std::vector<std::string> HostArguments(int region_fd, std::uint32_t generation, const std::vector<std::string>& more) {
+  std::vector<std::string> arguments = {"--backend",   "cpu", "--device", "0", "--region-fd", std::to_string(region_fd),
+                                        "--generation", std::to_string(generation)};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
 HostProcess::HostProcess(std::vector<std::string> arguments, int inherited) {
   signal(SIGPIPE, SIG_IGN);
   int in[2];
@@ -153,11 +160,7 @@ void Silo::Start() {
     RingOf(region_, group).Initialise(generation_);
     rings_.emplace_back(RingOf(region_, group));
   }
-  std::vector<std::string> arguments = {
-      "--backend",    "cpu",  "--device", "0", "--region-fd", std::to_string(region_fd_),
-      "--generation", std::to_string(generation_)};
-  arguments.insert(arguments.end(), options_.arguments.begin(), options_.arguments.end());
-  host_ = std::make_unique<HostProcess>(arguments, region_fd_);
+  host_ = std::make_unique<HostProcess>(HostArguments(region_fd_, generation_, options_.arguments), region_fd_);
 }
 
 void Silo::Go() {
@@ -177,16 +180,31 @@ std::string Silo::KernelFrame(std::uint32_t number, std::string_view entry, std:
          std::string(slots) + "\n";
 }
 
-void Silo::LoadTestKernels() {
-  const char* const columns = "slot column 4 in\nslot column 4 out\n";
-  host_->Send("kernel", KernelFrame(kTriple, "triple", columns));
-  host_->Send("kernel", KernelFrame(kMarkScratch, "mark_scratch", "slot scratch 4 inout\n"));
-  host_->Send("kernel", KernelFrame(kWaitForWord, "wait_for_word", "slot column 4 in\n"));
-  host_->Send("kernel", KernelFrame(kManyViolations, "many_violations", ""));
-  host_->Send("kernel", KernelFrame(kWriteNowhere, "write_nowhere", ""));
-  host_->Send("kernel", KernelFrame(kOverflowStack, "overflow_stack", ""));
-  host_->Send("kernel", KernelFrame(kTripleGrid, "triple", columns, "grid"));
-  host_->Send("kernel", KernelFrame(kTripleGroups, "triple", columns, "grid\nworkgroup 8 2 1"));
+std::string Silo::FrameOf(TestKernel kernel) {
+  constexpr const char* kInOut = "slot column 4 in\nslot column 4 out\n";
+  switch (kernel) {
+    case kTriple:
+      return KernelFrame(kernel, "triple", kInOut);
+    case kMarkScratch:
+      return KernelFrame(kernel, "mark_scratch", "slot scratch 4 inout\n");
+    case kWaitForWord:
+      return KernelFrame(kernel, "wait_for_word", "slot column 4 in\n");
+    case kManyViolations:
+      return KernelFrame(kernel, "many_violations", "");
+    case kWriteNowhere:
+      return KernelFrame(kernel, "write_nowhere", "");
+    case kOverflowStack:
+      return KernelFrame(kernel, "overflow_stack", "");
+    case kTripleGrid:
+      return KernelFrame(kernel, "triple", kInOut, "grid");
+    case kTripleGroups:
+      return KernelFrame(kernel, "triple", kInOut, "grid\nworkgroup 8 2 1");
+  }
+  throw std::runtime_error("no such kernel");
+}
+
+void Silo::LoadTestKernels(std::initializer_list<TestKernel> kernels) {
+  for (const TestKernel kernel : kernels) host_->Send("kernel", FrameOf(kernel));
 }
 
 std::uint64_t Silo::Allocate(std::uint64_t bytes) {

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +21,23 @@
 namespace gpubridge::testing {
 
 inline constexpr std::chrono::seconds kLimit{120};
+
+// Numbers of the kernels of tests/libraries/test_kernels.cc.
+enum TestKernel : std::uint32_t {
+  kTriple = 1,
+  kMarkScratch,
+  kWaitForWord,
+  kManyViolations,
+  kWriteNowhere,
+  kOverflowStack,
+  kTripleGrid,
+  kTripleGroups,
+};
+inline constexpr std::initializer_list<TestKernel> kTestKernels = {
+    kTriple, kMarkScratch, kWaitForWord, kManyViolations, kWriteNowhere, kOverflowStack, kTripleGrid, kTripleGroups};
+
+// Arguments of a host of the backend cpu on this region, and further ones.
+std::vector<std::string> HostArguments(int region_fd, std::uint32_t generation, const std::vector<std::string>& more = {});
 
 // Lines of a host, as they come.
 class HostProcess {
@@ -89,10 +107,11 @@ class Silo {
   // The start of a host with all kernels of the tests, serving.
   void Serve();
 
-  // A kernel of tests/libraries/test_kernels.cc.
+  // A kernel whose function is in tests/libraries/test_kernels.cc.
   static std::string KernelFrame(std::uint32_t number, std::string_view entry, std::string_view slots,
                                  std::string_view kind = "map");
-  void LoadTestKernels();
+  static std::string FrameOf(TestKernel kernel);
+  void LoadTestKernels(std::initializer_list<TestKernel> kernels = kTestKernels);
 
   // Memory of the arena, 64-byte aligned, cleared; never freed. Returns its offset from the start of the region.
   std::uint64_t Allocate(std::uint64_t bytes);
@@ -115,18 +134,6 @@ class Silo {
   std::uint32_t generation_ = 0;
   std::uint64_t allocated_ = 0;
   std::unique_ptr<HostProcess> host_;
-};
-
-// Numbers of the kernels that LoadTestKernels sends.
-enum TestKernel : std::uint32_t {
-  kTriple = 1,
-  kMarkScratch,
-  kWaitForWord,
-  kManyViolations,
-  kWriteNowhere,
-  kOverflowStack,
-  kTripleGrid,
-  kTripleGroups,
 };
 
 // Calls `is_done` until it is true; fails the test at the limit.

@@ -42,10 +42,9 @@ export interface BrokerInside {
   };
   readonly inFlight: { readonly entries: readonly SlotRecord[] };
   readonly staging: { readonly liveBatches: ReadonlySet<unknown> };
-  readonly liveJobs: number;
+  readonly live: { readonly count: number; readonly withDeadline: ReadonlySet<unknown> };
   readonly queuedJobs: number;
   readonly queue: { readonly tenants: ReadonlyMap<string, { readonly queued: number }> };
-  readonly withDeadline: ReadonlySet<unknown>;
 }
 
 /** One device of the simulated bridge, and its broker from inside. */

@@ -401,7 +401,7 @@ export class Simulation {
         failed: sum('failed'),
         cancelled: sum('cancelled'),
         refused: sum('refused'),
-        live: this.sumOf(({ inside }) => inside.liveJobs),
+        live: this.sumOf(({ inside }) => inside.live.count),
       },
       {
         submitted: this.jobs.length,
@@ -490,7 +490,7 @@ export class Simulation {
     for (const { inside, info } of this.sim.devices) {
       assert.equal(info.arena.usedBytes, 0, 'all memory came back');
       assert.equal(inside.staging.liveBatches.size, 0, 'no batch is left');
-      assert.equal(inside.withDeadline.size, 0, 'no deadline is watched');
+      assert.equal(inside.live.withDeadline.size, 0, 'no deadline is watched');
       assert.deepEqual(
         inside.inFlight.entries.filter((entry) => entry.isUsed),
         [],

@@ -6,39 +6,35 @@ import type {
   ResolvedBrokerOptions,
   ResolvedHealthOptions,
 } from '@gpu-bridge/abstractions';
-import { Status, createCqe, createSqe } from '@gpu-bridge/protocol';
-import type { Cqe } from '@gpu-bridge/protocol';
 import type { Observable } from 'rxjs';
 import type { ResidentPins } from '../arena/resident-pins.js';
 import { DeviceMetrics } from '../diagnostics/device-metrics.js';
 import { Watchdog } from '../health/watchdog.js';
 import type { Job, JobOwner } from '../jobs/job.js';
-import { UnreadResults } from '../jobs/unread-results.js';
-import type { ExecutorSlots } from '../kernel-host/executor-slots.js';
 import type { EndedExecutor } from '../kernel-host/fault-domain.js';
 import type { KernelHostEvents, PersistentKernelHost } from '../kernel-host/persistent-kernel-host.js';
 import { RingSet } from '../kernel-host/ring-set.js';
 import type { SelectedDevice } from '../placement/device-selector.js';
 import { Admission } from './admission.js';
-import type { Batch } from './batch.js';
+import { BatchSettlement } from './batch-settlement.js';
+import { Completions } from './completions.js';
 import { DeviceErrors } from './device-errors.js';
+import { Dispatcher } from './dispatcher.js';
 import { evacuate } from './evacuation.js';
 import { FairQueue } from './fair-queue.js';
-import type { Lane, TenantQueue } from './fair-queue.js';
+import { HeldResults } from './held-results.js';
 import { InFlightTable } from './in-flight-table.js';
-import type { InFlightEntry } from './in-flight-table.js';
+import { LiveJobs } from './live-jobs.js';
 import { PressureSignal } from './pressure-signal.js';
 import { Reaper } from './reaper.js';
 import { Recovery } from './recovery.js';
-import type { LeftEntry, Rerun } from './recovery.js';
-import { writeEntry } from './slot-entry.js';
-import { slotItemsFor } from './slot-size.js';
 import { Staging } from './staging.js';
 
 /**
- * Multiplexes jobs onto the persistent kernels of one device: admits or refuses, queues fairly by tenant, coalesces
- * behind work in flight, keeps the journal of what is in the rings, and after a death re-runs what was not completed.
- * A job ends exactly once. Everything happens on one thread, between event-loop turns.
+ * Multiplexes jobs onto the persistent kernels of one device, and answers for them: here they are admitted or refused,
+ * and each ends exactly once. Between the two they wait in `queue`, fairly by tenant; `dispatcher` coalesces or cuts them
+ * and fills the rings; `completions` empties these and credits the jobs; `recovery` re-runs what a death left undone;
+ * `settlement` begins batches anew or frees them. Everything happens on one thread, between event-loop turns.
  */
 export class DeviceBroker implements JobOwner, KernelHostEvents {
   readonly staging: Staging;
@@ -47,25 +43,22 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
   private readonly admission: Admission;
   private readonly queue: FairQueue;
   private readonly inFlight = new InFlightTable();
-  private readonly reaper: Reaper;
-  private readonly watchdog: Watchdog;
-  private readonly unread: UnreadResults;
   private readonly rings: RingSet;
   private readonly recovery: Recovery;
+  private readonly settlement: BatchSettlement;
+  private readonly dispatcher: Dispatcher;
+  private readonly completions: Completions;
+  private readonly reaper: Reaper;
+  private readonly watchdog: Watchdog;
+  private readonly results: HeldResults;
   private readonly errors: DeviceErrors;
-  private readonly withDeadline = new Set<Job>();
-  private readonly pressure = new PressureSignal(() => this.currentPressure());
-  private pumpScheduled = false;
-  /** Jobs admitted and not ended. */
-  private liveJobs = 0;
-  private drained: (() => void) | undefined;
+  private readonly live = new LiveJobs();
+  private readonly pressure: PressureSignal;
   private readonly createdMs: number;
-  private readonly entry = createSqe();
-  private readonly completion: Cqe = createCqe();
 
   constructor(
     readonly host: PersistentKernelHost,
-    private readonly options: ResolvedBrokerOptions,
+    options: ResolvedBrokerOptions,
     health: ResolvedHealthOptions,
     private readonly clock: Clock,
     private readonly logger: Logger,
@@ -73,38 +66,54 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     /** Where a job goes on when this device is quarantined; undefined where no other can run it. */
     private readonly substituteFor: (job: Job) => SelectedDevice | undefined,
   ) {
-    const { device } = host;
+    const { device, executors } = host;
+    const { id, faultDomain } = device.description;
+    const { metrics, inFlight } = this;
+    const nowMs = (): number => clock.nowMs();
+    const failed = (job: Job, error: GpuBridgeError): void => this.endJob(job, 'failed', error);
     host.events = this;
-    this.createdMs = clock.nowMs();
-    this.rings = new RingSet(host.executors, device.description.faultDomain === 'device');
-    this.errors = new DeviceErrors(device.description);
-    this.recovery = new Recovery(
-      (job, error) => this.endJob(job, 'failed', error),
-      (job, reason) => this.errors.poisoned(job, reason),
-    );
-    this.staging = new Staging(device, pins);
-    this.queue = new FairQueue(options.tenantWeights);
-    const { length: executors } = host.executors;
-    this.admission = new Admission(this.queue, this.staging, options, this.errors, this.metrics, executors);
-    this.unread = new UnreadResults(options.resultRetentionMs, clock, (job) => this.expire(job));
+    this.createdMs = nowMs();
+    const rings = (this.rings = new RingSet(executors, faultDomain === 'device'));
+    const errors = (this.errors = new DeviceErrors(device.description));
+    const recovery = (this.recovery = new Recovery(failed, (job, reason) => errors.poisoned(job, reason)));
+    const staging = (this.staging = new Staging(device, pins));
+    const queue = (this.queue = new FairQueue(options.tenantWeights));
+    this.pressure = new PressureSignal(id, queue, options.queueLimit, rings);
+    this.admission = new Admission(queue, staging, options, errors, metrics, executors.length);
+    const settlement = new BatchSettlement(queue, staging, recovery, pins, () => this.dispatcher.schedule());
+    this.settlement = settlement;
+    this.results = new HeldResults(settlement, metrics, options.resultRetentionMs, clock);
+    this.dispatcher = new Dispatcher({
+      ...{ queue, staging, recovery, settlement, rings, inFlight, metrics, nowMs },
+      slotsInFlight: options.slotsInFlight,
+      submitted: () => {
+        this.watchdog.wake();
+        this.reaper.arm();
+      },
+      hopeless: (job) => {
+        pins.unpin(job);
+        failed(job, errors.arenaExhausted(staging.sizeOf(job), staging.arena.capacityBytes));
+      },
+    });
+    this.completions = new Completions({
+      ...{ id, executors, inFlight, recovery, settlement, errors, metrics, logger, nowMs },
+      completed: (job) => this.endJob(job, 'completed', undefined),
+      failed,
+    });
     this.reaper = new Reaper({
-      nowMs: () => clock.nowMs(),
+      nowMs,
       drain: () => this.reap(),
-      outstanding: () => this.rings.outstanding(),
-      expectedNs: () => this.rings.expectedNs(),
-      park: () => this.rings.park(),
+      outstanding: () => rings.outstanding(),
+      expectedNs: () => rings.expectedNs(),
+      park: () => rings.park(),
     });
     this.watchdog = new Watchdog(clock, health, {
-      executors: host.executors,
+      executors,
       reap: () => void this.reap(),
-      kill: (slots, reason, blame) => void this.host.kill(slots, reason, blame),
-      checkDeadlines: (nowMs) => this.checkDeadlines(nowMs),
-      isIdle: () => this.liveJobs === 0 && this.rings.outstanding() === 0,
+      kill: (slots, reason, blame) => void host.kill(slots, reason, blame),
+      checkDeadlines: (now) => this.checkDeadlines(now),
+      isIdle: () => this.live.count === 0 && rings.outstanding() === 0,
     });
-  }
-
-  private get executors(): readonly ExecutorSlots[] {
-    return this.host.executors;
   }
 
   get description() {
@@ -121,7 +130,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
 
   /** Whether a job was admitted and has not ended. */
   get hasJobs(): boolean {
-    return this.liveJobs > 0;
+    return this.live.count > 0;
   }
 
   /** Jobs admitted and in no batch yet. */
@@ -131,7 +140,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
 
   /** Share of the time since the broker was made in which executors ran entries, 0 … 1. */
   busyRatio(): number {
-    const elapsedNs = (this.nowMs() - this.createdMs) * 1e6 * this.executors.length;
+    const elapsedNs = (this.nowMs() - this.createdMs) * 1e6 * this.host.executors.length;
     return elapsedNs <= 0 ? 0 : Math.min(1, this.metrics.busyNs / elapsedNs);
   }
 
@@ -141,12 +150,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
   }
 
   currentPressure(): DevicePressure {
-    return {
-      deviceId: this.description.id,
-      queuedJobs: this.queue.queued,
-      queueUse: this.queue.queued / this.options.queueLimit,
-      utilisation: this.rings.utilisation(),
-    };
+    return this.pressure.current();
   }
 
   // --- admission -----------------------------------------------------------------------------------------------------
@@ -158,7 +162,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
    */
   submit(job: Job): void {
     // A job waits for the end of the microtask only so that others may join it: that must fill no queue.
-    if (this.pumpScheduled && !this.admission.hasRoom(job)) this.pump();
+    if (!this.admission.hasRoom(job)) this.dispatcher.flush();
     this.admission.check(job, job.submittedMs);
     this.metrics.submitted++;
     if (job.inputs.itemCount === 0) {
@@ -181,273 +185,44 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
   }
 
   private admit(job: Job): void {
-    this.liveJobs++;
+    this.live.add(job);
     this.pins.pin(job);
     this.queue.enqueue(job);
-    if (job.deadlineMs !== Infinity) {
-      this.withDeadline.add(job);
-      job.whenEnded(() => this.withDeadline.delete(job));
-      this.watchdog.wake();
-    }
-    this.schedulePump();
+    if (job.deadlineMs !== Infinity) this.watchdog.wake();
+    this.dispatcher.schedule();
     this.pressure.notify();
   }
 
-  // --- dispatch ------------------------------------------------------------------------------------------------------
+  // --- rings -----------------------------------------------------------------------------------------------------------
 
-  /** Everything submitted within a microtask goes out together, in few and full slots. */
-  private schedulePump(): void {
-    if (this.pumpScheduled) return;
-    this.pumpScheduled = true;
-    queueMicrotask(() => {
-      this.pumpScheduled = false;
-      this.pump();
-    });
-  }
-
-  /** Fills the rings as far as work, slots and memory go. */
-  private pump(): void {
-    let isMemoryShort = false;
-    for (;;) {
-      if (this.recovery.hasSuspects) {
-        const alone = this.rings.alone();
-        // Rings are not filled up meanwhile: under load none would ever be idle.
-        if (alone === undefined) return;
-        this.submitRerun(alone, this.recovery.nextSuspect()!, true);
-        continue;
-      }
-      const slots = this.rings.emptiest(this.options.slotsInFlight);
-      if (slots === undefined) return;
-      const rerun = this.recovery.nextRerun();
-      if (rerun !== undefined) this.submitRerun(slots, rerun, false);
-      else if (!this.submitNext(slots, isMemoryShort)) {
-        if (isMemoryShort) return;
-        isMemoryShort = true;
-      }
-    }
-  }
-
-  /**
-   * Submits the next slot that is due; false when nothing waits or memory is short. Then what is staged already must
-   * go on, whoever is due: it holds the memory that the others wait for.
-   */
-  private submitNext(slots: ExecutorSlots, onlyStaged: boolean): boolean {
-    const due = onlyStaged ? this.queue.nextStaged() : this.queue.next((lane) => this.costNs(lane));
-    if (due === undefined) return false;
-    const { tenant, lane } = due;
-    const batch = lane.batch ?? this.formBatch(tenant, lane);
-    if (batch === undefined) return false;
-    if (batch.jobs[0]!.runsAlone) {
-      this.abandon(batch);
-      this.queue.charge(tenant, batch.kernel.expectedNs(batch.itemCount));
-      this.recovery.restart(batch, 'suspect');
-      return true;
-    }
-    const count = batch.nextSlotItems;
-    const first = batch.takeSlot();
-    lane.batch = batch.hasMoreSlots ? batch : undefined;
-    this.queue.charge(tenant, batch.kernel.expectedNs(count));
-    this.submitSlot(slots, batch, first, count);
-    return true;
-  }
-
-  private costNs(lane: Lane): number {
-    if (lane.batch !== undefined) return lane.batch.kernel.expectedNs(lane.batch.nextSlotItems);
-    const job = lane.peek()!;
-    return job.kernel.expectedNs(slotItemsFor(job, this.executors.length));
-  }
-
-  /** The lane's next batch, staged; undefined when the arena has no room for it now. */
-  private formBatch(tenant: TenantQueue, lane: Lane): Batch | undefined {
-    const batch = this.staging.stageNext(lane);
-    if (batch === undefined) {
-      this.failIfHopeless(tenant, lane);
-      return undefined;
-    }
-    this.queue.count(tenant, -batch.jobs.length);
-    if (batch.isCoalesced) this.metrics.coalesced += batch.jobs.length;
-    else batch.slotItems = slotItemsFor(batch.jobs[0]!, this.executors.length);
-    return batch;
-  }
-
-  /** Memory comes back when batches end or are read; when there is none to come back, the lane's job can never run. */
-  private failIfHopeless(tenant: TenantQueue, lane: Lane): void {
-    if (this.staging.hasLiveBatches) return;
-    const job = lane.peek()!;
-    lane.shift();
-    this.queue.count(tenant, -1);
-    this.pins.unpin(job);
-    const { capacityBytes } = this.staging.arena;
-    this.endJob(job, 'failed', this.errors.arenaExhausted(this.staging.sizeOf(job), capacityBytes));
-    this.schedulePump();
-  }
-
-  private submitRerun(slots: ExecutorSlots, { batch, firstItem, itemCount }: Rerun, alone: boolean): void {
-    if (batch.hasEnded) {
-      this.settleBatch(batch);
-      return;
-    }
-    slots.isExclusive = alone;
-    this.submitSlot(slots, batch, firstItem, itemCount);
-  }
-
-  private submitSlot(slots: ExecutorSlots, batch: Batch, firstItem: number, itemCount: number): void {
-    const { executor } = slots;
-    const record = this.inFlight.acquire();
-    record.batch = batch;
-    record.firstItem = firstItem;
-    record.itemCount = itemCount;
-    record.group = executor.group;
-    record.isSuspect = slots.isExclusive;
-    record.hasToWake = executor.ring.isExecutorParked();
-    batch.inFlight++;
-    const { entry } = this;
-    writeEntry(entry, record, executor.generation);
-    const nowMs = this.nowMs();
-    record.submittedMs = nowMs;
-    for (const job of batch.jobs) job.markRunning(nowMs);
-    slots.outstanding.push(record);
-    record.position = executor.ring.submit(entry);
-    this.metrics.slots++;
-    this.watchdog.wake();
-    this.reaper.arm();
-  }
-
-  // --- completion ----------------------------------------------------------------------------------------------------
-
-  /** Takes every waiting completion of every ring. */
   private reap(): number {
-    let reaped = 0;
-    for (const slots of this.executors) {
-      if (slots.outstanding.length > 0 && slots.state === 'running') reaped += this.reapRing(slots);
-    }
+    const reaped = this.completions.reap();
     if (reaped > 0) {
-      this.pump();
+      this.dispatcher.pump();
       this.pressure.notify();
     }
     return reaped;
   }
 
-  private reapRing(slots: ExecutorSlots): number {
-    let reaped = 0;
-    const { completion } = this;
-    while (slots.executor.ring.reap(completion)) {
-      reaped++;
-      const record = this.inFlight.find(completion.userDataLow, completion.userDataHigh);
-      if (
-        record === undefined ||
-        record.group !== slots.executor.group ||
-        completion.generation !== slots.executor.generation
-      ) {
-        this.metrics.strays++;
-        this.logger.error('a completion names no entry in flight and was ignored', {
-          device: this.description.id,
-          ...completion,
-        });
-        continue;
-      }
-      this.complete(slots, record, completion);
-    }
-    return reaped;
-  }
-
-  private complete(slots: ExecutorSlots, record: InFlightEntry, completion: Cqe): void {
-    const { status, violations, mode } = completion;
-    const { batch, firstItem, itemCount } = record;
-    const alone = record.isAlone;
-    const jobs = batch.isCoalesced ? record.jobs() : batch.jobs;
-    const durationNs = this.serviceNs(slots, record, completion);
-    slots.remove(record);
-    slots.isExclusive = false;
-    this.inFlight.release(record);
-    batch.inFlight--;
-    batch.kernel.observe(itemCount, durationNs);
-    this.metrics.violations += violations;
-    this.metrics.busyNs += durationNs;
-    for (const job of jobs) {
-      job.serviceNs += durationNs;
-      job.ranMode = mode;
-    }
-    if (status === Status.OK && violations === 0) {
-      batch.credit(firstItem, itemCount);
-      for (const job of jobs) {
-        if (job.remainingItems === 0) this.endJob(job, 'completed', undefined);
-        else job.wakeReader();
-      }
-    } else if (alone) {
-      this.endJob(jobs[0]!, 'failed', this.errors.slot(jobs[0]!, status, violations));
-    } else {
-      this.recovery.suspectEach(batch, jobs);
-    }
-    this.settleBatch(batch);
-  }
-
-  /** Time that an entry took its executor, ns; on a device without a clock what passed here since it could begin. */
-  private serviceNs(slots: ExecutorSlots, { submittedMs }: InFlightEntry, { durationNs }: Cqe): number {
-    if (durationNs > 0) return durationNs;
-    const nowMs = this.nowMs();
-    const sinceMs = Math.max(submittedMs, slots.lastReapedMs);
-    slots.lastReapedMs = nowMs;
-    return (nowMs - sinceMs) * 1e6;
-  }
+  // --- ends of jobs ----------------------------------------------------------------------------------------------------
 
   /** Ends a job that was admitted; the only place where one ends. */
   private endJob(job: Job, state: 'completed' | 'failed' | 'cancelled', error: GpuBridgeError | undefined): void {
     if (job.hasEnded) return;
     job.end(state, error);
-    this.liveJobs--;
+    this.live.remove(job);
     if (job.batch !== undefined) job.batch.liveJobs--;
     this.metrics.recordEnd(state, (job.endedMs - job.submittedMs) * 1e6);
-    if (state !== 'completed') this.release(job);
-    else if (!job.isBeingRead) this.unread.add(job);
-    if (this.liveJobs === 0) this.drained?.();
+    if (state === 'completed') this.results.keep(job);
+    else this.results.release(job);
   }
 
-  // --- memory --------------------------------------------------------------------------------------------------------
-
   claim(job: Job): void {
-    if (job.isBeingRead) return;
-    job.isBeingRead = true;
-    this.unread.remove(job);
+    this.results.claim(job);
   }
 
   release(job: Job): void {
-    this.unread.remove(job);
-    if (!job.holdsMemory || !job.hasEnded) return;
-    job.holdsMemory = false;
-    const batch = job.batch!;
-    batch.holders--;
-    this.settleBatch(batch);
-  }
-
-  /** Restarts, abandons or frees a batch when nothing of it is in a ring any more. */
-  private settleBatch(batch: Batch): void {
-    if (batch.hasMoreSlots && (batch.restart !== undefined || batch.hasEnded)) this.abandon(batch);
-    if (batch.inFlight > 0 || batch.pendingReruns > 0) return;
-    const { restart } = batch;
-    if (restart !== undefined && !batch.jobs[0]!.hasEnded) {
-      batch.restage(this.staging.memory);
-      batch.abandon(); // the reruns cover everything
-      this.recovery.restart(batch, restart);
-      this.schedulePump();
-      return;
-    }
-    if (batch.hasEnded) this.pins.unpinEnded(batch.jobs);
-    if (batch.holders > 0 || batch.block === undefined) return;
-    this.staging.free(batch);
-    this.schedulePump();
-  }
-
-  private abandon(batch: Batch): void {
-    batch.abandon();
-    for (const lane of this.queue.find(batch.jobs[0]!.tenant)?.lanes ?? [])
-      if (lane.batch === batch) lane.batch = undefined;
-  }
-
-  private expire(job: Job): void {
-    this.metrics.expired++;
-    job.isExpired = true;
-    this.release(job);
+    this.results.release(job);
   }
 
   // --- cancellation and deadlines --------------------------------------------------------------------------------------
@@ -467,78 +242,44 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
       tenant.laneOf(job).sweep(tenant.queued);
       this.pressure.notify();
     }
-    this.schedulePump();
+    this.dispatcher.schedule();
   }
 
   private checkDeadlines(nowMs: number): void {
-    for (const job of this.withDeadline)
-      if (nowMs >= job.deadlineMs) this.stopJob(job, 'failed', this.errors.deadlineExceeded(job));
+    for (const job of this.live.late(nowMs)) this.stopJob(job, 'failed', this.errors.deadlineExceeded(job));
   }
 
   // --- deaths ----------------------------------------------------------------------------------------------------------
 
   died(executors: readonly EndedExecutor[], reason: string): void {
-    const left: LeftEntry[] = [];
-    for (const { slots, cause } of executors) {
-      // What it published before it died counts.
-      this.reapRing(slots);
-      const running = slots.runningEntry();
-      for (const entry of slots.outstanding.splice(0)) {
-        this.inFlight.release(entry);
-        entry.batch.inFlight--;
-        const ran = cause === 'collateral' ? 'bystander' : 'suspect';
-        left.push({ entry, role: entry === running ? ran : 'waited' });
-      }
-    }
+    const left = this.completions.takeLeft(executors);
     this.recovery.died(left, reason);
-    for (const { entry } of left) this.settleBatch(entry.batch);
-    this.schedulePump();
+    for (const { entry } of left) this.settlement.settle(entry.batch);
+    this.dispatcher.schedule();
   }
 
   revived(): void {
     this.admission.resume();
-    this.pump();
+    this.dispatcher.pump();
   }
 
   /** Everything that was admitted goes on elsewhere; what can run nowhere else is lost. */
   quarantined(reason: string): void {
+    const { id: device } = this.description;
     const lost = (): GpuBridgeError => this.errors.lost(reason, this.host.deaths);
     this.admission.suspend(lost);
-    const jobs = evacuate(this.queue, this.staging, this.recovery, (batch) => this.abandon(batch));
-    let redirected = 0;
-    for (const job of jobs) {
-      const target = this.substituteFor(job);
-      if (target === undefined) {
-        this.endJob(job, 'failed', lost());
-        if (job.batch === undefined) this.pins.unpin(job);
-      } else {
-        redirected++;
-        this.handOver(job, target);
-      }
-    }
-    for (const batch of this.staging.batches()) this.settleBatch(batch);
-    if (jobs.length > 0)
-      this.logger.warn('a quarantined device handed over its jobs', {
-        device: this.description.id,
-        redirected,
-        failed: jobs.length - redirected,
-      });
+    const { queue, staging, recovery, settlement, pins, metrics, substituteFor } = this;
+    const { redirected, failed } = evacuate(
+      {
+        ...{ queue, staging, recovery, settlement, pins, metrics, substituteFor },
+        letGo: (job) => this.live.remove(job),
+        failed: (job, error) => this.endJob(job, 'failed', error),
+      },
+      lost,
+    );
+    if (redirected + failed > 0)
+      this.logger.warn('a quarantined device handed over its jobs', { device, redirected, failed });
     this.pressure.notify();
-  }
-
-  private handOver(job: Job, { broker, fallback }: SelectedDevice): void {
-    const { batch, holdsMemory } = job;
-    this.withDeadline.delete(job);
-    this.liveJobs--;
-    if (batch !== undefined) batch.liveJobs--;
-    this.metrics.redirected++;
-    job.moveTo(broker, broker.host.kernel(job.kernelId)!, fallback, () => {
-      if (batch === undefined || !holdsMemory) return;
-      batch.holders--;
-      this.settleBatch(batch);
-    });
-    broker.adopt(job);
-    if (this.liveJobs === 0) this.drained?.();
   }
 
   // --- end of life -----------------------------------------------------------------------------------------------------
@@ -546,18 +287,17 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
   /** Takes no more jobs; resolves when all accepted ones have ended, after `timeoutMs` at the latest by failing the rest. */
   async drain(timeoutMs: number): Promise<void> {
     this.admission.close(() => this.errors.draining());
-    if (this.liveJobs === 0) return;
-    const done = new Promise<void>((resolve) => (this.drained = resolve));
+    if (!this.hasJobs) return;
     const timer = this.clock.schedule(() => this.failEverything(() => this.errors.drainTimedOut(timeoutMs)), timeoutMs);
-    for (const slots of this.executors) slots.executor.hold(true); // the process waits for the jobs it accepted
-    await done;
+    for (const slots of this.host.executors) slots.executor.hold(true); // the process waits for the jobs it accepted
+    await this.live.none();
     timer.cancel();
   }
 
   /** Stops timers; results that completed stay readable, since memory lives as long as its views. */
   close(): void {
     this.watchdog.stop();
-    this.unread.stop();
+    this.results.stop();
     this.staging.residents.close();
     this.pressure.complete();
   }
@@ -565,6 +305,6 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
   private failEverything(error: () => GpuBridgeError): void {
     for (const job of [...this.queue.waiting()]) this.stopJob(job, 'failed', error());
     for (const batch of this.staging.batches()) for (const job of batch.jobs) this.stopJob(job, 'failed', error());
-    for (const { batch } of this.recovery.dropAll()) this.settleBatch(batch);
+    for (const { batch } of this.recovery.dropAll()) this.settlement.settle(batch);
   }
 }

@@ -17,7 +17,7 @@ describe('every admitted job ends exactly once, whatever dies', () => {
       const failures: string[] = [];
       for (const seed of some) {
         try {
-          const seen = await new Simulation(seed).run();
+          const seen = await Simulation.run(seed);
           for (const [what, count] of Object.entries(seen)) happened[what] = (happened[what] ?? 0) + count;
         } catch (error) {
           failures.push(`seed ${seed}: ${error instanceof Error ? error.stack : String(error)}`);

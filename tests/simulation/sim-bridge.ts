@@ -2,6 +2,7 @@ import { Tokens, resolveOptions } from '@gpu-bridge/abstractions';
 import type {
   Clock,
   CompiledKernel,
+  DeviceCounters,
   GpuBridge,
   GpuBridgeOptions,
   KernelCompiler,
@@ -12,7 +13,7 @@ import type {
 import { createKernelCompiler } from '@gpu-bridge/kernels';
 import { runtimeModule } from '@gpu-bridge/runtime';
 import { FakeClock, ReferenceBackend } from '@gpu-bridge/testkit';
-import type { ReferenceDevice, ReferenceExecutor } from '@gpu-bridge/testkit';
+import type { ReferenceDevice, ReferenceExecutor, SeededRandom } from '@gpu-bridge/testkit';
 import { Container } from 'inversify';
 import { setImmediate as turn } from 'node:timers/promises';
 
@@ -56,6 +57,10 @@ export class SimDevice {
     readonly inside: BrokerInside,
   ) {}
 
+  get id(): string {
+    return this.device.description.id;
+  }
+
   get info() {
     return this.bridge.getInfo().devices[this.index]!;
   }
@@ -65,6 +70,11 @@ export class SimDevice {
     const { taken } = (executor as unknown as { end: { taken: number } }).end;
     return this.inside.host.executors[executor.group]!.outstanding.find((record) => record.position === taken);
   }
+}
+
+export interface OwnedExecutor {
+  readonly owner: SimDevice;
+  readonly executor: ReferenceExecutor;
 }
 
 export interface SimSetting {
@@ -112,8 +122,17 @@ export class SimBridge {
     return sim;
   }
 
-  get executors(): readonly { readonly owner: SimDevice; readonly executor: ReferenceExecutor }[] {
+  get executors(): readonly OwnedExecutor[] {
     return this.devices.flatMap((owner) => owner.device.executors.map((executor) => ({ owner, executor })));
+  }
+
+  drawDevice(random: SeededRandom): SimDevice {
+    return this.devices[random.below(this.devices.length)]!;
+  }
+
+  /** A counter over all devices. */
+  counted(counter: keyof DeviceCounters): number {
+    return this.devices.reduce((sum, { info }) => sum + info.counters[counter], 0);
   }
 
   /** Stops the bridge and then the devices, doing `work` in every turn meanwhile. */

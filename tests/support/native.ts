@@ -55,8 +55,15 @@ export interface NativeSilo extends AsyncDisposable {
   pid(deviceId: string): number | undefined;
 }
 
-/** A started silo with these devices; `await using` stops it, also when the test fails. */
-export async function startNativeSilo(options: GpuBridgeOptions): Promise<NativeSilo> {
+/**
+ * A started silo with these devices; `await using` stops it, also when the test fails.
+ *
+ * @param prepare - what a host does to its container before the start.
+ */
+export async function startNativeSilo(
+  options: GpuBridgeOptions,
+  prepare: (container: Container) => void = () => undefined,
+): Promise<NativeSilo> {
   const container = new Container();
   const host = addGpuBridge(container, {
     ...options,
@@ -66,6 +73,7 @@ export async function startNativeSilo(options: GpuBridgeOptions): Promise<Native
   const warnings: string[] = [];
   const log = (message: string, fields?: object): void => void warnings.push(`${message} ${JSON.stringify(fields)}`);
   container.rebind<Logger>(Tokens.Logger).toConstantValue({ ...silent, warn: log, error: log });
+  prepare(container);
   await host.start();
   const bridge = container.get<GpuBridge>(Tokens.GpuBridge);
   const info = (deviceId: string): DeviceInfo => {

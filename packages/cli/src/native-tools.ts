@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import type { KernelTarget } from '@gpu-bridge/abstractions';
+import { nativeBaseline } from '@gpu-bridge/kernels/aot';
+import type { NativeBaseline } from '@gpu-bridge/kernels/aot';
 
 /** A compiler of this machine that goes on from an artifact. */
 export interface NativeTool {
@@ -24,16 +26,25 @@ export function findTools(targets: readonly KernelTarget[]): NativeTool[] {
 }
 
 function cppCompiler(): NativeTool | undefined {
+  const baseline = nativeBaseline({ os: process.platform, arch: process.arch });
+  if (baseline === undefined) return undefined;
   for (const command of [process.env['CXX'], 'c++', 'g++', 'clang++']) {
     const version = command && versionOf(command);
-    if (!version) continue;
-    const platform = `${process.platform}-${process.arch}`;
-    return {
-      ...{ from: 'cpp', kind: 'shared-object', platform, extension: `${platform}.so`, command, version },
-      args: (source, flags, result) => [...flags, '-shared', '-fPIC', '-o', result, source],
-    };
+    if (version) return sharedObjectTool(command, version, baseline);
   }
   return undefined;
+}
+
+/** Builds for every processor of the baseline, whichever one the flags of an artifact name: the results are the same. */
+export function sharedObjectTool(command: string, version: string, baseline: NativeBaseline): NativeTool {
+  const { platform, march } = baseline;
+  return {
+    ...{ from: 'cpp', kind: 'shared-object', platform, extension: `${platform}.so`, command, version },
+    args: (source, flags, result) => [
+      ...flags.filter((flag) => !flag.startsWith('-march=')),
+      ...[`-march=${march}`, '-shared', '-fPIC', '-o', result, source],
+    ],
+  };
 }
 
 function cudaCompiler(): NativeTool | undefined {

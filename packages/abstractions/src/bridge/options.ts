@@ -31,13 +31,13 @@ export interface CpuDeviceOptions {
 
 /** Devices of compute-native. Each backend that is named is looked for; `true` stands for its defaults. */
 export interface NativeOptions {
-  /** Processor cores through generated C++. Needs `compiler`. Default: not opened. */
+  /** Processor cores through generated C++. Needs `compiler`, or kernels with shared objects. Default: not opened. */
   readonly cpu?: NativeDeviceOptions | boolean;
   /** Every OpenCL device there is. Default: not opened. */
   readonly opencl?: OpenClOptions | boolean;
   /**
    * C++ compiler that may be run for the native CPU device, for example `g++`; its shared objects are kept in `cacheFolder`.
-   * Default none: kernels are refused on that device.
+   * Not run for kernels that bring a shared object, compiled ahead of time. Default none: that device refuses all others.
    */
   readonly compiler?: string;
   /**

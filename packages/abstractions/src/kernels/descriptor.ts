@@ -59,8 +59,19 @@ export type KernelArtifact =
    * `int32_t entry(uint8_t* memory, uint64_t argumentBlock, uint32_t first, uint32_t count, uint32_t group)`, as `run` of
    * `wasm`; the offsets in the block count from `memory`. Compile with `flags` (contraction off, wrapping integers, for
    * the processor that compiles). Texts of several kernels can be compiled as one.
+   *
+   * `library` is the absolute path of a shared object of this text that was built ahead of time and that this machine can
+   * run; without it a device compiles. Where it may run a compiler too, it takes the library all the same: that costs no
+   * start anything, runs what was tested, and has the same results; only code for this very processor, where wider vectors
+   * pay, is given up. It is run from where it lies, and trusted as whatever names it.
    */
-  | { readonly target: 'cpp'; readonly source: string; readonly entry: string; readonly flags: readonly string[] }
+  | {
+      readonly target: 'cpp';
+      readonly source: string;
+      readonly entry: string;
+      readonly flags: readonly string[];
+      readonly library?: string;
+    }
   /**
    * OpenCL C text, one kernel
    * `entry(__global uchar* memory, ulong argumentBlock, uint first, uint count, uint group, __global uint* violations)` over

@@ -1,7 +1,8 @@
+import { isAbsolute } from 'node:path';
 import { GpuBridgeError } from '@gpu-bridge/abstractions';
 import type { KernelArtifact, KernelDescriptor } from '@gpu-bridge/abstractions';
 import type { KernelBuild } from '../host/frames.js';
-import type { SharedObjects } from '../libraries/shared-objects.js';
+import type { CppText, SharedObjects } from '../libraries/shared-objects.js';
 
 /** Turns artifacts into what a device host can load. */
 export interface KernelBuilds {
@@ -19,7 +20,11 @@ export const openClBuilds: KernelBuilds = {
   },
 };
 
-/** C++ goes as a shared object, which the compiler makes where it may be run; kept ones need no compilation again. */
+/**
+ * C++ goes as a shared object: the one that the artifact brings, else what the compiler makes where it may be run; kept ones
+ * need no compilation again. The cache folder must be private, since anybody could foresee the names in it; who may write one
+ * that is brought is not asked: it is part of the application, as the JavaScript that names it.
+ */
 export class CppBuilds implements KernelBuilds {
   constructor(
     private readonly deviceId: string,
@@ -28,26 +33,31 @@ export class CppBuilds implements KernelBuilds {
 
   async prepare(artifact: KernelArtifact, descriptor: KernelDescriptor): Promise<KernelBuild> {
     if (artifact.target !== 'cpp') throw GpuBridgeError.invalidArgument('artifact.target', artifact.target, 'cpp');
-    const { entry, flags, source } = artifact;
-    return { entry, flags, source, library: await this.libraryOf(artifact, descriptor) };
+    const { entry, flags, source, library } = artifact;
+    if (library === undefined)
+      return { entry, flags, source, library: await this.compile({ source, flags }, descriptor) };
+    // A line of a frame, and dlopen looks for a bare name elsewhere.
+    if (!isAbsolute(library) || library.includes('\n'))
+      throw GpuBridgeError.invalidArgument('artifact.library', library, 'an absolute path on one line');
+    return { entry, flags, source, library };
   }
 
-  private async libraryOf(
-    { source, flags }: { readonly source: string; readonly flags: readonly string[] },
-    { name }: KernelDescriptor,
-  ): Promise<string> {
+  private async compile(text: CppText, { name }: KernelDescriptor): Promise<string> {
     const { sharedObjects } = this;
     if (sharedObjects === undefined) {
-      const missing = ['a shared object: set the option native.compiler, for example to g++'];
       const { deviceId } = this;
+      const missing = [
+        'a shared object for this machine: compile the kernel ahead of time with gpu-bridge compile, ' +
+          'or set the option native.compiler, for example to g++',
+      ];
       throw new GpuBridgeError(
         'KERNEL_REFUSED',
         { kernel: name, deviceId, missing },
-        `${deviceId} cannot run ${name}: no C++ compiler may be run for it; ${missing[0]}`,
+        `${deviceId} cannot run ${name}: no C++ compiler may be run for it, and it lacks ${missing[0]}`,
       );
     }
     try {
-      return await sharedObjects.build({ source, flags });
+      return await sharedObjects.build(text);
     } catch (cause) {
       throw buildFailed(name, cause instanceof Error ? cause.message : String(cause), cause);
     }

@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve, sep } from 'node:path';
 import { GpuBridgeError } from '@gpu-bridge/abstractions';
 import type { CompiledKernel } from '@gpu-bridge/abstractions';
-import { flawOf, unpackKernel } from './packed-kernel.js';
+import { runsOn, thisMachine } from './native-baseline.js';
+import type { Machine } from './native-baseline.js';
+import { flawOf, sha256, unpackKernel } from './packed-kernel.js';
 import type { ArtifactDetails, PackedArtifact, PackedKernel } from './packed-kernel.js';
 
 /** `manifest.json` of a kernel that `gpu-bridge compile` wrote: a packed kernel whose contents lie in files beside it. */
@@ -22,31 +24,55 @@ export interface ManifestArtifact extends ArtifactDetails {
 export interface BuiltFile {
   readonly from: 'cpp' | 'cuda';
   readonly kind: 'shared-object' | 'ptx';
-  /** What it runs on: `linux-x64`, `compute_75`. */
+  /** What it runs on: `linux-x64-v3`, `compute_75`. */
   readonly platform: string;
   readonly file: string;
   readonly sha256: string;
 }
 
 /**
- * A kernel that `gpu-bridge compile` wrote, from the path of its `manifest.json`. Nothing is parsed or compiled.
+ * A kernel that `gpu-bridge compile` wrote, from the path of its `manifest.json`. Nothing is parsed or compiled. Its `cpp`
+ * artifact names the shared object that was built, where this machine can run it. The files are run: they deserve the trust
+ * that the application's own JavaScript has, and need no more.
  *
  * @throws GpuBridgeError `KERNEL_ARTIFACT_INVALID` for files that are missing, changed, or of another version: compile
  *   again.
  */
 export function loadCompiledKernel(manifestPath: string): CompiledKernel {
+  return loadFor(thisMachine, manifestPath);
+}
+
+/** {@link loadCompiledKernel}, for any machine. */
+export function loadFor(machine: Machine, manifestPath: string): CompiledKernel {
   const path = resolve(manifestPath);
   const manifest = parse(path, read(path, path).toString('utf8'));
   const artifacts = manifest.artifacts.map(({ file, ...artifact }): PackedArtifact => {
-    const from = resolve(dirname(path), file);
-    if (!from.startsWith(dirname(path) + sep)) throw invalid(path, `${file} lies outside its folder`);
-    const content = read(path, from).toString(artifact.target === 'wasm' ? 'base64' : 'utf8');
+    const content = read(path, beside(path, file)).toString(artifact.target === 'wasm' ? 'base64' : 'utf8');
     return { ...artifact, content };
   });
   const packed: PackedKernel = { ...manifest, artifacts };
   const flaw = flawOf(packed);
   if (flaw !== undefined) throw invalid(path, flaw);
-  return unpackKernel(packed);
+  const kernel = unpackKernel(packed);
+  const library = libraryFor(machine, path, manifest);
+  if (library === undefined) return kernel;
+  return { ...kernel, artifacts: kernel.artifacts.map((a) => (a.target === 'cpp' ? { ...a, library } : a)) };
+}
+
+/** The shared object that runs on the machine, as it was built; undefined where the manifest has none. */
+function libraryFor(machine: Machine, path: string, { built }: KernelManifest): string | undefined {
+  const found = built.find(({ kind, platform }) => kind === 'shared-object' && runsOn(machine, platform));
+  if (found === undefined) return undefined;
+  const library = beside(path, found.file);
+  if (sha256(read(path, library)) !== found.sha256) throw invalid(path, `${found.file} is not what its hash says`);
+  return library;
+}
+
+/** Absolute path of a file of the manifest, which lies below the manifest's folder. */
+function beside(path: string, file: string): string {
+  const absolute = resolve(dirname(path), file);
+  if (!absolute.startsWith(dirname(path) + sep)) throw invalid(path, `${file} lies outside its folder`);
+  return absolute;
 }
 
 function parse(path: string, text: string): KernelManifest {
@@ -57,7 +83,8 @@ function parse(path: string, text: string): KernelManifest {
     throw invalid(path, 'it is not JSON', cause);
   }
   const manifest = value as Partial<KernelManifest> | null;
-  if (!manifest?.descriptor || !Array.isArray(manifest.artifacts) || !Array.isArray(manifest.refused)) {
+  const { descriptor, artifacts, refused, built } = manifest ?? {};
+  if (!descriptor || ![artifacts, refused, built].every(Array.isArray)) {
     throw invalid(path, 'it is no manifest of a kernel');
   }
   return manifest as KernelManifest;

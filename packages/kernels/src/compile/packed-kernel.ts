@@ -64,8 +64,17 @@ function packArtifact(artifact: KernelArtifact): PackedArtifact {
     const { bytes, ...details } = artifact;
     return { ...details, sha256: sha256(bytes), content: Buffer.from(bytes).toString('base64') };
   }
-  const { source, ...details } = artifact;
+  const { source, ...details } = portable(artifact);
   return { ...details, sha256: sha256(source), content: source };
+}
+
+type TextArtifact = Exclude<KernelArtifact, { readonly target: 'wasm' }>;
+
+/** Without the file of this machine that it may name. */
+function portable(artifact: TextArtifact): TextArtifact {
+  if (artifact.target !== 'cpp') return artifact;
+  const { library: _library, ...text } = artifact;
+  return text;
 }
 
 /** What keeps a packed kernel from being used; undefined where nothing does. */

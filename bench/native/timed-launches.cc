@@ -110,7 +110,7 @@ int main(int argc, char** argv) {
     cl_uint count;
     std::size_t local, per_item;
     words >> block >> count >> local >> per_item;
-    const cl_uint first = 0, zero = 0;
+    const cl_uint first = 0, group = 0, zero = 0;
     const std::size_t global = (count * per_item + local - 1) / local * local;
     std::vector<std::pair<std::size_t, std::size_t>> results;
     for (std::size_t offset, size; words >> offset >> size;) results.emplace_back(offset, size);
@@ -122,7 +122,8 @@ int main(int argc, char** argv) {
     Check(clSetKernelArg(kernel, 1, sizeof block, &block), name);
     Check(clSetKernelArg(kernel, 2, sizeof first, &first), name);
     Check(clSetKernelArg(kernel, 3, sizeof count, &count), name);
-    Check(clSetKernelArg(kernel, 4, sizeof counter, &counter), name);
+    Check(clSetKernelArg(kernel, 4, sizeof group, &group), name);
+    Check(clSetKernelArg(kernel, 5, sizeof counter, &counter), name);
 
     const double cpu = CpuMs();
     const auto start = std::chrono::steady_clock::now();

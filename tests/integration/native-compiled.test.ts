@@ -7,7 +7,7 @@ import { Tokens } from '@gpu-bridge/abstractions';
 import type { KernelCompiler } from '@gpu-bridge/abstractions';
 import { createKernelCompiler } from '@gpu-bridge/kernels';
 import { afterAll, describe, expect, it } from 'vitest';
-import { useCompiledKernels } from '../docs/compiled-kernels-example.js';
+import { compiledOptions } from '../docs/compiled-kernels-example.js';
 import { blackScholes } from '../support/compute-kernels.js';
 import { absenceOf, startNativeSilo } from '../support/native.js';
 import { readAll } from '../support/silo.js';
@@ -22,26 +22,22 @@ const native = { cacheFolder: join(folder, 'cache'), cpu: { executors: 2, arenaM
 const isTooOld = process.arch === 'x64' && !/\bavx2\b/.test(readFileSync('/proc/cpuinfo', 'utf8'));
 const absence = isTooOld ? 'no AVX2' : await absenceOf(native);
 
-/** What the command writes where there is a compiler, in the place where it is deployed to; the path of its manifests. */
-function compileAndDeploy(): string[] {
+/** What the command writes where there is a compiler, in the place where it is deployed to. */
+function compileAndDeploy(): string {
   const args = [PROGRAM, 'compile', KERNELS, '--out', 'built', '--targets', 'wasm,cpp'];
   const { status, stderr } = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8' });
   expect([stderr, status]).toEqual(['', 0]);
   const deployed = join(folder, 'deployed');
   renameSync(join(folder, 'built'), deployed);
-  const index = JSON.parse(readFileSync(join(deployed, 'index.json'), 'utf8')) as { readonly manifest: string }[];
-  return index.map(({ manifest }) => join(deployed, manifest));
+  return deployed;
 }
 
 describe.skipIf(absence !== undefined)(
   `kernels compiled ahead of time${absence ? `, skipped: ${absence}` : ''}`,
   () => {
     it('run on the native CPU device where no compiler may be run, with the bits of the reference', async () => {
-      const manifests = compileAndDeploy();
-      await using silo = await startNativeSilo(
-        { kernels: [blackScholes], native: { ...native, compiler: undefined } },
-        (container) => useCompiledKernels(container, manifests),
-      );
+      const { kernels } = compiledOptions(compileAndDeploy(), blackScholes);
+      await using silo = await startNativeSilo({ kernels: kernels!, native: { ...native, compiler: undefined } });
       expect(silo.warnings).toEqual([]);
       expect(silo.bridge.getInfo().refusals).toEqual([]);
 

@@ -2,7 +2,7 @@ export { array, columns, constant, helper, mutableArray, mutableColumns } from '
 export { gridKernel, mapKernel } from './authoring/define-kernel.js';
 export { raw } from './authoring/define-raw.js';
 export { specialize } from './authoring/specialize.js';
-export { attachArtifacts } from './compile/attached.js';
+export { attachArtifacts, attachCompiled } from './compile/attached.js';
 export { createKernelCompiler } from './compile/create-kernel-compiler.js';
 export type { CompilerOptions } from './compile/create-kernel-compiler.js';
 export { loadCompiledKernel } from './compile/load-compiled-kernel.js';

@@ -42,10 +42,38 @@ export function loadCompiledKernel(manifestPath: string): CompiledKernel {
   return loadFor(thisMachine, manifestPath);
 }
 
+/** A kernel of a folder that `gpu-bridge compile` wrote, and what its manifest says. */
+export interface KernelOfFolder {
+  readonly manifest: KernelManifest;
+  readonly kernel: CompiledKernel;
+}
+
+/**
+ * The kernel with this name and declaration hash of a folder that `gpu-bridge compile` wrote.
+ *
+ * @throws GpuBridgeError `KERNEL_ARTIFACT_INVALID` as {@link loadCompiledKernel}, and where the folder has no such kernel.
+ */
+export function loadFromFolder(folder: string, name: string, source: string): KernelOfFolder {
+  const path = resolve(folder, 'index.json');
+  const index = parse(path, read(path, path).toString('utf8'));
+  if (!isIndex(index)) throw invalid(path, 'it is no index of kernels');
+  for (const entry of index) {
+    if (entry.name !== name) continue;
+    const manifestPath = beside(path, entry.manifest);
+    const manifest = manifestAt(manifestPath);
+    if (manifest.source === source) return { manifest, kernel: kernelOf(thisMachine, manifestPath, manifest) };
+  }
+  const known = index.some((entry) => entry.name === name);
+  throw invalid(path, known ? `its ${name} was declared otherwise` : `it has no kernel ${name}`);
+}
+
 /** {@link loadCompiledKernel}, for any machine. */
 export function loadFor(machine: Machine, manifestPath: string): CompiledKernel {
   const path = resolve(manifestPath);
-  const manifest = parse(path, read(path, path).toString('utf8'));
+  return kernelOf(machine, path, manifestAt(path));
+}
+
+function kernelOf(machine: Machine, path: string, manifest: KernelManifest): CompiledKernel {
   const artifacts = manifest.artifacts.map(({ file, ...artifact }): PackedArtifact => {
     const content = read(path, beside(path, file)).toString(artifact.target === 'wasm' ? 'base64' : 'utf8');
     return { ...artifact, content };
@@ -75,14 +103,28 @@ function beside(path: string, file: string): string {
   return absolute;
 }
 
-function parse(path: string, text: string): KernelManifest {
-  let value: unknown;
+interface IndexEntry {
+  readonly name: string;
+  /** Relative to the folder. */
+  readonly manifest: string;
+}
+
+function isIndex(value: unknown): value is readonly IndexEntry[] {
+  const isEntry = (entry: Partial<IndexEntry> | null): boolean =>
+    typeof entry?.name === 'string' && typeof entry.manifest === 'string';
+  return Array.isArray(value) && value.every(isEntry);
+}
+
+function parse(path: string, text: string): unknown {
   try {
-    value = JSON.parse(text);
+    return JSON.parse(text);
   } catch (cause) {
     throw invalid(path, 'it is not JSON', cause);
   }
-  const manifest = value as Partial<KernelManifest> | null;
+}
+
+function manifestAt(path: string): KernelManifest {
+  const manifest = parse(path, read(path, path).toString('utf8')) as Partial<KernelManifest> | null;
   const { descriptor, artifacts, refused, built } = manifest ?? {};
   if (!descriptor || ![artifacts, refused, built].every(Array.isArray)) {
     throw invalid(path, 'it is no manifest of a kernel');

@@ -104,7 +104,10 @@ function contentOf({ target, content }: PackedArtifact): string | Uint8Array<Arr
 }
 
 /** Whether it answers for every target that is asked for, with an artifact or with a reason. */
-export function answers(packed: PackedKernel, { targets = DEFAULT_TARGETS, simd = 'auto' }: CompileOptions): boolean {
+export function answers(
+  packed: Pick<PackedKernel, 'simd' | 'refused'> & { readonly artifacts: readonly ArtifactDetails[] },
+  { targets = DEFAULT_TARGETS, simd = 'auto' }: CompileOptions,
+): boolean {
   const answered = new Set([...packed.artifacts, ...packed.refused].map(({ target }) => target));
   return packed.simd === simd && targets.every((target) => answered.has(target));
 }

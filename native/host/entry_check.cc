@@ -27,9 +27,24 @@ std::uint64_t MultiplySaturated(std::uint64_t a, std::uint64_t b) {
   return __builtin_mul_overflow(a, b, &product) ? kMostU64 : product;
 }
 
-bool IsSlotGood(const BlockSlot& slot, const SlotLayout& layout, const Region& region, std::uint32_t lanes) {
+BlockHeader BlockHeaderOf(const std::uint8_t* block) {
+  BlockHeader header;
+  std::memcpy(&header, block, sizeof header);
+  return header;
+}
+
+std::uint64_t LeastElements(const LeastLength& least, const std::uint8_t* block) {
+  const std::uint64_t counted =
+      least.of == LeastLength::kItems ? BlockHeaderOf(block).item_count : SlotOf(block, least.of).element_count;
+  return least.times * counted + least.plus;  // Of numbers below 2^32, which cannot wrap.
+}
+
+// Whether a slot of a block has the elements that the kernel relies on, all inside the arena.
+bool IsSlotGood(const std::uint8_t* block, std::size_t index, const SlotLayout& layout, const Region& region,
+                std::uint32_t lanes) {
   if (layout.part == SlotPart::kUniform) return true;
-  if (slot.space != 0) return false;
+  const BlockSlot slot = SlotOf(block, index);
+  if (slot.space != 0 || slot.element_count < LeastElements(layout.least, block)) return false;
   std::uint64_t bytes = std::uint64_t{slot.element_count} * layout.element_bytes;
   if (bytes == 0) return true;  // Nothing of it is reached, wherever it is.
   if (slot.offset % layout.element_bytes != 0) return false;
@@ -62,10 +77,8 @@ Status CheckRun(const Sqe& entry, const KernelText& kernel, const Region& region
   CopyOnce(block.first(bytes), region.base + params);
 
   for (std::size_t i = 0; i < kernel.slots.size(); i++)
-    if (!IsSlotGood(SlotOf(block.data(), i), kernel.slots[i], region, lanes)) return Status::kBadArgumentBlock;
-  BlockHeader header;
-  std::memcpy(&header, block.data(), sizeof header);
-  const bool is_inside = std::uint64_t{entry.first_item} + entry.item_count <= UnitsOf(header, kernel);
+    if (!IsSlotGood(block.data(), i, kernel.slots[i], region, lanes)) return Status::kBadArgumentBlock;
+  const bool is_inside = std::uint64_t{entry.first_item} + entry.item_count <= UnitsOf(BlockHeaderOf(block.data()), kernel);
   return is_inside ? Status::kOk : Status::kBadRange;
 }
 

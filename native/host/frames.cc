@@ -85,10 +85,15 @@ bool Choice(std::string_view value, std::initializer_list<std::pair<std::string_
   return false;
 }
 
+// Elements of which other slot, of so many before this one, or of none: of the items.
+bool Counted(std::string_view value, std::size_t slots, std::uint32_t& into) {
+  return Choice(value, {{"items", LeastLength::kItems}}, into) || (Number(value, 0, into) && into < slots);
+}
+
 bool Slot(std::string_view value, std::vector<SlotLayout>& slots) {
   const std::vector<std::string_view> words = Words(value);
   SlotLayout slot{};
-  if (words.size() != 3 || slots.size() == kMostSlotsPerKernel) return false;
+  if (words.size() != 6 || slots.size() == kMostSlotsPerKernel) return false;
   const bool is_known =
       Choice(words[0],
              {{"column", SlotPart::kColumn},
@@ -99,7 +104,9 @@ bool Slot(std::string_view value, std::vector<SlotLayout>& slots) {
               {"uniform", SlotPart::kUniform}},
              slot.part) &&
       Choice(words[1], {{"1", 1u}, {"2", 2u}, {"4", 4u}, {"8", 8u}}, slot.element_bytes) &&
-      Choice(words[2], {{"in", SlotAccess::kIn}, {"out", SlotAccess::kOut}, {"inout", SlotAccess::kInOut}}, slot.access);
+      Choice(words[2], {{"in", SlotAccess::kIn}, {"out", SlotAccess::kOut}, {"inout", SlotAccess::kInOut}}, slot.access) &&
+      Number(words[3], 0, slot.least.times) && Counted(words[4], slots.size(), slot.least.of) &&
+      Number(words[5], 0, slot.least.plus);
   if (is_known) slots.push_back(slot);
   return is_known;
 }

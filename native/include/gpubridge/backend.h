@@ -48,10 +48,21 @@ struct Region {
 enum class SlotPart : std::uint8_t { kColumn, kOffsets, kCounts, kScratch, kWorkspace, kUniform };
 enum class SlotAccess : std::uint8_t { kIn, kOut, kInOut };
 
+// Elements that a slot must have: at least `times * of + plus`, where `of` is the items of the block, or the elements of an
+// earlier slot.
+struct LeastLength {
+  static constexpr std::uint32_t kItems = ~0u;
+
+  std::uint32_t times = 0;
+  std::uint32_t of = kItems;  // Or the index of a slot.
+  std::uint32_t plus = 0;
+};
+
 struct SlotLayout {
   SlotPart part;
   std::uint32_t element_bytes;
   SlotAccess access;
+  LeastLength least = {};
 };
 
 // A kernel frame.

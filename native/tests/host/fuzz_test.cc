@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <random>
 #include <set>
+#include <span>
 
 #include "host/frames.h"
 #include "host/silo.h"
@@ -244,6 +245,95 @@ TEST(FuzzedHost, AnswersOrEndsAndLeavesTheOtherJobsAlone) {
     EXPECT_TRUE(statuses.contains(static_cast<std::uint32_t>(status))) << static_cast<std::uint32_t>(status);
 }
 
+// One slot of a block, with memory of its own in the middle of canaries.
+struct GuardedSlot {
+  std::uint64_t offset = 0;
+  std::uint32_t elements = 0;
+};
+
+// A silo whose blocks name memory that is there and columns of any length. An overrun of a kernel stays within the gaps.
+class CarelessSilo {
+ public:
+  explicit CarelessSilo(std::uint32_t seed) : dice_(seed) {
+    const Region& region = silo_.region();
+    words_ = std::span(silo_.Words(region.arena_offset), region.arena_bytes / 4);
+    std::fill(words_.begin(), words_.end(), kCanary);
+    for (GuardedSlot& slot : slots_) {
+      silo_.Allocate(kGap);
+      slot.offset = silo_.Allocate(kGap);
+    }
+    silo_.Allocate(kGap);
+    block_ = silo_.Allocate(64);
+    silo_.Start();
+    silo_.LoadTestKernels({kTriple, kFillLists, kFillPairs});
+    silo_.Go();
+  }
+
+  // Writes a block, runs it, and looks at all memory. Returns the status.
+  Status Step() {
+    const auto kernel = dice_.Pick<TestKernel>({kTriple, kFillLists, kFillPairs});
+    const std::uint32_t items = dice_.Roll(kItems + 1);
+    const bool is_enough = Draw(kernel, items);
+    WriteBlock(items);
+    const auto status = static_cast<Status>(silo_.Run(silo_.Entry(kernel, block_, items, dice_.Roll(2))).status);
+    EXPECT_EQ(status, is_enough ? Status::kOk : Status::kBadArgumentBlock) << "kernel " << kernel << ", items " << items;
+    std::fill_n(silo_.Words(block_), 16, kCanary);
+    for (const GuardedSlot& slot : slots_)
+      if (is_enough) std::fill_n(silo_.Words(slot.offset), slot.elements, kCanary);
+    const auto changed = std::find_if(words_.begin(), words_.end(), [](std::uint32_t word) { return word != kCanary; });
+    EXPECT_EQ(changed, words_.end()) << "kernel " << kernel << ", items " << items << ", word " << changed - words_.begin();
+    return status;
+  }
+
+ private:
+  // About as many as are needed; whether it is enough.
+  bool DrawElements(std::uint32_t slot, std::uint32_t needed) {
+    std::uint32_t& elements = slots_[slot].elements;
+    elements = dice_.OneIn(4) ? dice_.Roll(needed + 1) : needed + dice_.Roll(3);
+    return elements >= needed;
+  }
+
+  bool Draw(TestKernel kernel, std::uint32_t items) {
+    for (GuardedSlot& slot : slots_) slot.elements = 0;
+    if (kernel != kFillPairs) {
+      const bool has_first = DrawElements(0, items);
+      return DrawElements(1, kernel == kTriple ? items : 3 * items) && has_first;
+    }
+    DrawElements(0, items);
+    const bool has_second = DrawElements(1, slots_[0].elements);
+    return DrawElements(2, 16) && has_second;
+  }
+
+  void WriteBlock(std::uint32_t items) {
+    std::uint32_t* const words = silo_.Words(block_);
+    const std::uint32_t header[] = {items, items, 1, 1};
+    std::copy_n(header, 4, words);
+    for (std::uint32_t i = 0; i < 3; i++) {
+      const std::uint32_t slot[] = {0, slots_[i].elements, static_cast<std::uint32_t>(slots_[i].offset), 0};
+      std::copy_n(slot, 4, words + 4 * (i + 1));
+    }
+    // Of a workspace each executor has a part, which begins at a multiple of 64 bytes.
+    slots_[2].elements = 2 * ((slots_[2].elements + 15) / 16 * 16);
+  }
+
+  Dice dice_;
+  Silo silo_{{.rings = 2, .arena_bytes = 64 << 10}};
+  std::span<std::uint32_t> words_;
+  GuardedSlot slots_[3];
+  std::uint64_t block_ = 0;
+};
+
+TEST(FuzzedHost, WritesOnlyInsideTheColumnsThatABlockNames) {
+  for (std::uint32_t round = 0; round < Rounds(4); round++) {
+    SCOPED_TRACE("seed " + std::to_string(FirstSeed() + round));
+    CarelessSilo silo(FirstSeed() + round);
+    std::set<Status> statuses;
+    for (std::uint32_t step = 0; step < 500 && !HasFailure(); step++) statuses.insert(silo.Step());
+    if (HasFailure()) return;
+    EXPECT_EQ(statuses.size(), 2u);
+  }
+}
+
 // A host that has ended with one of the codes it has for this, and not by a signal or a sanitizer.
 void ExpectCleanEnd(HostProcess& host) {
   const int code = host.AwaitCode();
@@ -278,7 +368,7 @@ TEST(FuzzedHost, TakesOrRefusesAnyFrames) {
     std::string bytes;
     for (std::uint32_t i = 1 + dice.Roll(6); i > 0; i--) {
       const std::string kernel =
-          Silo::KernelFrame(dice.Edge(), "triple", "slot column 4 in\nslot column 4 out\n", dice.OneIn(2) ? "map" : "grid");
+          Silo::KernelFrame(dice.Edge(), "triple", kMapInOut, dice.OneIn(2) ? "map" : "grid");
       const std::string link = "entry m\nflags\nkernels 1 2\ngroup_size any\nshared_bytes 0\nfingerprint 0\n\ntext";
       bytes += dice.Pick<std::string>({HostProcess::FrameOf("kernel", kernel), HostProcess::FrameOf("link", link),
                                        HostProcess::FrameOf("seal", ""), HostProcess::FrameOf("go", "1")});

@@ -127,7 +127,7 @@ TEST(Frames, AreRefusedWhenTheirHeadsMakeNoSense) {
 TEST(Frames, CarryKernels) {
   const auto parsed = ParseKernel(
       "number 7\nid a/b@c\nkind grid\nworkgroup 8 2 1\nentry f\nflags -O3 -g\nlibrary /x y.so\nfingerprint ab\n"
-      "slot column 4 in\nslot scratch 8 inout\nslot uniform 1 in\n\nline 1\n\nline 2\n");
+      "slot column 4 in 1 items 1\nslot scratch 8 inout 0 items 5\nslot column 4 out 1 0 0\n\nline 1\n\nline 2\n");
   const auto& kernel = std::get<KernelText>(parsed);
   EXPECT_EQ(kernel.number, 7u);
   EXPECT_TRUE(kernel.is_grid);
@@ -138,6 +138,10 @@ TEST(Frames, CarryKernels) {
   EXPECT_EQ(kernel.slots[1].part, SlotPart::kScratch);
   EXPECT_EQ(kernel.slots[1].element_bytes, 8u);
   EXPECT_EQ(kernel.slots[1].access, SlotAccess::kInOut);
+  const auto& [items, number, first] = std::tie(kernel.slots[0].least, kernel.slots[1].least, kernel.slots[2].least);
+  EXPECT_EQ(std::tie(items.times, items.of, items.plus), std::tuple(1u, LeastLength::kItems, 1u));
+  EXPECT_EQ(std::tie(number.times, number.of, number.plus), std::tuple(0u, LeastLength::kItems, 5u));
+  EXPECT_EQ(std::tie(first.times, first.of, first.plus), std::tuple(1u, 0u, 0u));
   EXPECT_EQ(kernel.source, "line 1\n\nline 2\n");
 }
 
@@ -176,7 +180,9 @@ INSTANTIATE_TEST_SUITE_P(
                       HostProcess::FrameOf("kernel", "number 9\nnumber 9\nid a@b\nkind map\nentry f\n\n"),
                       HostProcess::FrameOf("kernel", "number 9\nid a@b\nkind tree\nentry f\n\n"),
                       HostProcess::FrameOf("kernel", "number 9\nid a@b\nkind map\n\n"),
-                      HostProcess::FrameOf("kernel", "number 9\nid a@b\nkind map\nentry f\nslot column 3 in\n\n"),
+                      HostProcess::FrameOf("kernel", "number 9\nid a@b\nkind map\nentry f\nslot column 3 in 1 items 0\n\n"),
+                      HostProcess::FrameOf("kernel", "number 9\nid a@b\nkind map\nentry f\nslot column 4 in\n\n"),
+                      HostProcess::FrameOf("kernel", "number 9\nid a@b\nkind map\nentry f\nslot column 4 in 1 0 0\n\n"),
                       HostProcess::FrameOf("kernel", "number 9\nid a@b\nkind map\nentry f\nworkgroup 8 0 1\n\n"),
                       HostProcess::FrameOf("link", "entry f\nkernels 1 x\ngroup_size any\n\n"),
                       HostProcess::FrameOf("link", "entry f\ngroup_size any\n\n")));

@@ -183,6 +183,30 @@ TEST_F(Serving, RefusesSlotsThatPointOutsideTheArena) {
   EXPECT_EQ(StatusOf(silo_.Entry(kMarkScratch, scratch, 1)), Status::kOk);
 }
 
+TEST_F(Serving, RefusesColumnsShorterThanTheKernelReliesOn) {
+  silo_.Serve();
+  for (const int slot : {1, 2}) {
+    silo_.Words(block_)[4 * slot + 1] = kItems - 1;
+    EXPECT_EQ(StatusOf(Triple()), Status::kBadArgumentBlock) << slot;
+    silo_.Words(block_)[4 * slot + 1] = kItems;
+  }
+  EXPECT_EQ(silo_.Words(out_)[0], 0u);
+  silo_.Words(block_)[0] = kItems - 1;  // Columns may be longer.
+  EXPECT_EQ(StatusOf(silo_.Entry(kTriple, block_, kItems - 1)), Status::kOk);
+
+  // Ids of a grid may outnumber its elements, but not the elements of a first column those of the others.
+  const std::uint64_t pairs = silo_.Block(16, {silo_.Allocate(64), silo_.Allocate(64), silo_.Allocate(2 * 64)});
+  std::uint32_t* const words = silo_.Words(pairs);
+  EXPECT_EQ(StatusOf(silo_.Entry(kFillPairs, pairs, 16)), Status::kOk);
+  words[5] = 15;
+  EXPECT_EQ(StatusOf(silo_.Entry(kFillPairs, pairs, 16)), Status::kOk);
+  words[9] = 14;
+  EXPECT_EQ(StatusOf(silo_.Entry(kFillPairs, pairs, 16)), Status::kBadArgumentBlock);
+  words[9] = 15;
+  words[13] = 0;  // A workspace that claims to be empty is written to as any other.
+  EXPECT_EQ(StatusOf(silo_.Entry(kFillPairs, pairs, 16)), Status::kBadArgumentBlock);
+}
+
 TEST_F(Serving, LoadsKernelsWhileItServes) {
   silo_.Start();
   silo_.Go();

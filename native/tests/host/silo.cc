@@ -181,14 +181,14 @@ std::string Silo::KernelFrame(std::uint32_t number, std::string_view entry, std:
 }
 
 std::string Silo::FrameOf(TestKernel kernel) {
-  constexpr const char* kInOut = "slot column 4 in\nslot column 4 out\n";
+  constexpr const char* kGridInOut = "slot column 4 in 0 items 0\nslot column 4 out 0 items 0\n";
   switch (kernel) {
     case kTriple:
-      return KernelFrame(kernel, "triple", kInOut);
+      return KernelFrame(kernel, "triple", kMapInOut);
     case kMarkScratch:
-      return KernelFrame(kernel, "mark_scratch", "slot scratch 4 inout\n");
+      return KernelFrame(kernel, "mark_scratch", "slot scratch 4 inout 0 items 0\n");
     case kWaitForWord:
-      return KernelFrame(kernel, "wait_for_word", "slot column 4 in\n");
+      return KernelFrame(kernel, "wait_for_word", "slot column 4 in 1 items 0\n");
     case kManyViolations:
       return KernelFrame(kernel, "many_violations", "");
     case kWriteNowhere:
@@ -196,9 +196,14 @@ std::string Silo::FrameOf(TestKernel kernel) {
     case kOverflowStack:
       return KernelFrame(kernel, "overflow_stack", "");
     case kTripleGrid:
-      return KernelFrame(kernel, "triple", kInOut, "grid");
+      return KernelFrame(kernel, "triple_grid", kGridInOut, "grid");
     case kTripleGroups:
-      return KernelFrame(kernel, "triple", kInOut, "grid\nworkgroup 8 2 1");
+      return KernelFrame(kernel, "triple_grid", kGridInOut, "grid\nworkgroup 8 2 1");
+    case kFillLists:
+      return KernelFrame(kernel, "fill_lists", "slot counts 4 out 1 items 0\nslot column 4 out 3 items 0\n");
+    case kFillPairs:
+      return KernelFrame(kernel, "fill_pairs",
+                         "slot column 4 out 0 items 0\nslot column 4 out 1 0 0\nslot workspace 4 inout 0 items 16\n", "grid");
   }
   throw std::runtime_error("no such kernel");
 }

@@ -32,9 +32,15 @@ enum TestKernel : std::uint32_t {
   kOverflowStack,
   kTripleGrid,
   kTripleGroups,
+  kFillLists,
+  kFillPairs,
 };
 inline constexpr std::initializer_list<TestKernel> kTestKernels = {
-    kTriple, kMarkScratch, kWaitForWord, kManyViolations, kWriteNowhere, kOverflowStack, kTripleGrid, kTripleGroups};
+    kTriple,        kMarkScratch, kWaitForWord,  kManyViolations, kWriteNowhere,
+    kOverflowStack, kTripleGrid,  kTripleGroups, kFillLists,      kFillPairs};
+
+// Slots of a map of one input and one output.
+inline constexpr const char* kMapInOut = "slot column 4 in 1 items 0\nslot column 4 out 1 items 0\n";
 
 // Arguments of a host of the backend cpu on this region, and further ones.
 std::vector<std::string> HostArguments(int region_fd, std::uint32_t generation, const std::vector<std::string>& more = {});

@@ -1,5 +1,6 @@
 // Kernels of the tests, as the C++ artifacts of packages/kernels are: functions over the region's memory. Block: a header of
-// four words, then slots of {u32 space, u32 count, u64 offset}.
+// four words, then slots of {u32 space, u32 count, u64 offset}. Like those, a map takes it that its columns have room for all
+// items, and a grid looks at the length of its arrays, which is that of their first column.
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
@@ -37,14 +38,53 @@ volatile std::uintptr_t nowhere = 64;
 
 extern "C" {
 
-// out[i] = in[i] * 3 + 1; slots: in, out. Items outside of a column count as violations.
+// A map: out[i] = in[i] * 3 + 1; slots: in, out.
 std::int32_t triple(std::uint8_t* memory, std::uint64_t block, std::uint32_t first, std::uint32_t count, std::uint32_t) {
+  const std::uint32_t* const in = Words(memory, SlotOf(memory, block, 0));
+  std::uint32_t* const out = Words(memory, SlotOf(memory, block, 1));
+  for (std::uint32_t i = first, left = count; left != 0; ++i, --left) out[i] = in[i] * 3 + 1;
+  return 0;
+}
+
+// The same as a grid. Ids outside of an array count as violations.
+std::int32_t triple_grid(std::uint8_t* memory, std::uint64_t block, std::uint32_t first, std::uint32_t count, std::uint32_t) {
   const Slot in = SlotOf(memory, block, 0);
   const Slot out = SlotOf(memory, block, 1);
   const std::uint64_t end = std::uint64_t{first} + count;
   const std::uint64_t inside = std::max<std::uint64_t>(first, std::min({end, std::uint64_t{in.count}, std::uint64_t{out.count}}));
   for (std::uint64_t i = first; i < inside; i++) Words(memory, out)[i] = Words(memory, in)[i] * 3 + 1;
   return static_cast<std::int32_t>(std::min<std::uint64_t>(end - inside, std::numeric_limits<std::int32_t>::max()));
+}
+
+// A map: lists of three elements for each item; slots: counts, elements.
+std::int32_t fill_lists(std::uint8_t* memory, std::uint64_t block, std::uint32_t first, std::uint32_t count, std::uint32_t) {
+  std::uint32_t* const counts = Words(memory, SlotOf(memory, block, 0));
+  std::uint32_t* const elements = Words(memory, SlotOf(memory, block, 1));
+  for (std::uint32_t i = first, left = count; left != 0; ++i, --left) {
+    counts[i] = 3;
+    for (std::uint64_t j = 0; j < 3; j++) elements[3 * std::uint64_t{i} + j] = i;
+  }
+  return 0;
+}
+
+// A grid: two columns of an array, by way of sixteen words of workspace; slots: the columns, the workspace.
+std::int32_t fill_pairs(std::uint8_t* memory, std::uint64_t block, std::uint32_t first, std::uint32_t count, std::uint32_t group) {
+  const Slot left = SlotOf(memory, block, 0);
+  std::uint32_t* const right = Words(memory, SlotOf(memory, block, 1));
+  const Slot workspace = SlotOf(memory, block, 2);
+  const std::uint64_t words_each = (std::uint64_t{workspace.count} + 15) / 16 * 16;
+  std::uint32_t* const own = Words(memory, workspace) + group * words_each;
+  std::fill_n(own, 16, group);
+  std::int32_t violations = 0;
+  for (std::uint64_t id = first; id < std::uint64_t{first} + count; id++) {
+    if (id >= left.count) {
+      violations++;
+      continue;
+    }
+    Words(memory, left)[id] = own[id % 16];
+    right[id] = own[id % 16];
+  }
+  return violations;
 }
 
 // Fills the scratch region of its executor with the number of its group.

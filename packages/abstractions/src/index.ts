@@ -70,6 +70,8 @@ export {
   SCRATCH_ALIGN_BYTES,
   argumentLayout,
 } from './kernels/argument-layout.js';
+export { leastLengths } from './kernels/least-lengths.js';
+export type { LeastLength } from './kernels/least-lengths.js';
 export { RunCheck } from './kernels/run-check.js';
 export type { RunBounds, RunShape } from './kernels/run-check.js';
 export { RETRY_ADVICE } from './errors/error-codes.js';

@@ -89,8 +89,9 @@ export class CpuDevice implements ComputeDevice {
         { cause },
       );
     }
-    const { kind, layout, workgroup } = descriptor;
-    const message: KernelMessage = { kind: 'kernel', kernelNumber, module, shape: { kind, layout, workgroup } };
+    const { kind, params, layout, workgroup, workspaceBytes } = descriptor;
+    const shape = { kind, params, layout, workgroup, workspaceBytes };
+    const message: KernelMessage = { kind: 'kernel', kernelNumber, module, shape };
     this.kernels.push(message);
     for (const executor of this.executors) executor.send(message);
   }

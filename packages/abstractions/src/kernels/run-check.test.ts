@@ -3,18 +3,25 @@ import type { Sqe } from '@gpu-bridge/protocol';
 import { describe, expect, it } from 'vitest';
 import { argumentLayout } from './argument-layout.js';
 import { f64, u32 } from './dtype.js';
-import { input, output, scratch, uniform } from './params.js';
+import { inout, input, output, scratch, uniform } from './params.js';
+import type { KernelParams } from './params.js';
 import { RunCheck } from './run-check.js';
 import type { RunShape } from './run-check.js';
+import { struct } from './schema.js';
 
 const [ARENA, END, BLOCK] = [4096, 8192, 4112];
-const MAP: RunShape = {
-  kind: 'map',
-  layout: argumentLayout({ a: input(f64), by: uniform(u32), work: scratch(u32, { max: [0, 5] }), out: output(u32) }),
-  workgroup: null,
-};
+const MAP = shapeOf('map', {
+  a: input(f64),
+  by: uniform(u32),
+  work: scratch(u32, { max: [0, 5] }),
+  out: output(u32),
+});
 /** Header, and the slots of `a`, `by`, `work` and `out`: group 1 has scratch of 2 * 64 bytes. */
 const WORDS = [...[10, 10, 1, 1], ...[0, 10, 5000, 0], ...[77, 0, 0, 0], ...[0, 5, END - 128, 0], ...[0, 10, 6000, 0]];
+
+function shapeOf(kind: 'map' | 'grid', params: KernelParams, workspaceBytes = 0): RunShape {
+  return { kind, params, layout: argumentLayout(params, workspaceBytes), workgroup: null, workspaceBytes };
+}
 
 function statusOf(shape: RunShape, words: readonly number[], entry: Partial<Sqe> = {}): Status {
   const memory = new SharedArrayBuffer(END + 64);
@@ -50,17 +57,41 @@ describe('the check of an entry', () => {
     ['a column off its alignment', 6, 5004],
     ['a column in another space', 4, 1],
     ['scratch without room for its group', 14, END - 64],
+    ['an input shorter than the items', 5, 9],
+    ['an output shorter than the items', 17, 9],
+    ['scratch shorter than an item needs', 13, 4],
+    ['more items than columns have elements', 0, 11],
   ])('refuses a block that names %s', (_what, at, value) => {
     expect(statusOf(MAP, changed(at, value))).toBe(Status.BAD_ARGUMENT_BLOCK);
   });
 
   it('counts the ids of a grid, and groups where there are workgroups', () => {
-    const grid: RunShape = { kind: 'grid', layout: argumentLayout({}), workgroup: null };
+    const grid = shapeOf('grid', {});
     const header = [60, 5, 4, 3];
     expect(statusOf(grid, header, { itemCount: 60 })).toBe(Status.OK);
     expect(statusOf(grid, header, { itemCount: 61 })).toBe(Status.BAD_RANGE);
     const groups: RunShape = { ...grid, workgroup: [4, 4, 2] };
     expect(statusOf(groups, header, { itemCount: 4 })).toBe(Status.OK);
     expect(statusOf(groups, header, { itemCount: 5 })).toBe(Status.BAD_RANGE);
+  });
+
+  it.each([0, 15, 16])('wants of a workspace what the kernel uses, given %s words', (words) => {
+    const shape = shapeOf('grid', { a: input(f64) }, 64);
+    const block = [...[10, 10, 1, 1], ...[0, 0, 0, 0], ...[0, words, 4096 + 1024, 0]];
+    const status = words === 16 ? Status.OK : Status.BAD_ARGUMENT_BLOCK;
+    expect(statusOf(shape, block)).toBe(status);
+  });
+
+  it('compares the columns of an array of a grid with its first', () => {
+    const shape = shapeOf('grid', { by: uniform(u32), a: inout(struct({ x: u32, y: u32 })) });
+    const block = (first: number, second: number): number[] => [
+      ...[10, 10, 1, 1],
+      ...[77, 0, 0, 0],
+      ...[0, first, 5120, 0],
+      ...[0, second, 6144, 0],
+    ];
+    expect(statusOf(shape, block(4, 5))).toBe(Status.OK);
+    expect(statusOf(shape, block(5, 4))).toBe(Status.BAD_ARGUMENT_BLOCK);
+    expect(statusOf(shape, block(0, 0))).toBe(Status.OK);
   });
 });

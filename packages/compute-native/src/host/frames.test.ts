@@ -7,6 +7,7 @@ import {
   output,
   ragged,
   scratch,
+  struct,
   u32,
   uniform,
 } from '@gpu-bridge/abstractions';
@@ -15,12 +16,16 @@ import { describe, expect, it } from 'vitest';
 import { encodeFrame, goFrame, kernelFrame, linkFrame } from './frames.js';
 
 const params = {
-  lines: input(ragged(u32)),
-  found: output(ragged(f64, { max: [1, 0] })),
+  keys: input(u32),
+  pairs: output(struct({ sum: f64, count: u32 })),
   sums: atomic(u32),
   cells: inout(f64),
-  work: scratch(u32, { max: [1, 0] }),
   by: uniform(f64),
+};
+const lists = {
+  lines: input(ragged(u32)),
+  found: output(ragged(f64, { max: [1, 2] })),
+  work: scratch(u32, { max: [1, 3] }),
 };
 const descriptor: KernelDescriptor = {
   ...{ id: 'name/part@0123456789abcdef', name: 'name/part', kind: 'grid', params, layout: argumentLayout(params, 64) },
@@ -34,7 +39,7 @@ describe('frames', () => {
     expect(encodeFrame(goFrame(7)).toString()).toBe('go 1\n7');
   });
 
-  it('say of every slot what it is, how wide its elements are and how it is used', () => {
+  it('say of every slot what it is, how wide its elements are, how it is used and how many it needs', () => {
     const build = { entry: 'name_part', flags: ['-a', '-b'], source: 'text\n\nmore' };
     const { verb, payload } = kernelFrame(3, descriptor, build);
     const [head, ...text] = payload.split('\n\n');
@@ -49,10 +54,14 @@ describe('frames', () => {
         'entry name_part',
         'flags -a -b',
       ],
-      ...['slot offsets 4 in', 'slot column 4 in'],
-      ...['slot counts 4 out', 'slot column 8 out'],
-      ...['slot column 4 inout', 'slot column 8 inout', 'slot scratch 4 inout', 'slot uniform 8 in'],
-      'slot workspace 4 inout',
+      ...['slot column 4 in 0 items 0', 'slot column 8 out 0 items 0', 'slot column 4 out 1 1 0'],
+      ...['slot column 4 inout 0 items 0', 'slot column 8 inout 0 items 0', 'slot uniform 8 in 0 items 0'],
+      'slot workspace 4 inout 0 items 16',
+    ]);
+    const map = { ...descriptor, kind: 'map', params: lists, layout: argumentLayout(lists) } as const;
+    expect(kernelFrame(3, map, build).payload.match(/^slot .*/gm)).toEqual([
+      ...['slot offsets 4 in 1 items 1', 'slot column 4 in 0 items 0'],
+      ...['slot counts 4 out 1 items 0', 'slot column 8 out 2 items 0', 'slot scratch 4 inout 0 items 3'],
     ]);
     expect(head).toMatch(/^fingerprint [0-9a-f]{64}$/m);
   });

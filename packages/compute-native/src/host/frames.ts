@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { sizeOf } from '@gpu-bridge/abstractions';
-import type { ArgumentSlot, KernelDescriptor, KernelParams, LinkedKernel } from '@gpu-bridge/abstractions';
+import { leastLengths, sizeOf } from '@gpu-bridge/abstractions';
+import type { ArgumentSlot, KernelDescriptor, KernelParams, LeastLength, LinkedKernel } from '@gpu-bridge/abstractions';
 
 /** What the silo writes to a device host; native/README.md "Frames". */
 export interface Frame {
@@ -29,11 +29,9 @@ export interface KernelBuild {
   readonly library?: string;
 }
 
-export function kernelFrame(
-  number: number,
-  { id, kind, workgroup, params, layout }: KernelDescriptor,
-  build: KernelBuild,
-): Frame {
+export function kernelFrame(number: number, descriptor: KernelDescriptor, build: KernelBuild): Frame {
+  const { id, kind, workgroup, params, layout } = descriptor;
+  const least = leastLengths(descriptor, layout.slots);
   const flags = build.flags.join(' ');
   const head = [
     `number ${number}`,
@@ -44,7 +42,7 @@ export function kernelFrame(
     `flags ${flags}`,
     ...(build.library === undefined ? [] : [`library ${build.library}`]),
     `fingerprint ${fingerprint(build.source, flags)}`,
-    ...layout.slots.map((slot) => `slot ${slot.part} ${sizeOf(slot.dtype)} ${accessOf(slot, params)}`),
+    ...layout.slots.map((slot, i) => slotLine(slot, params, least[i]!)),
   ];
   return { verb: 'kernel', payload: withHead(head, build.library === undefined ? build.source : '') };
 }
@@ -60,6 +58,10 @@ export function linkFrame({ source, entry, flags, kernels, groupSize, sharedByte
     `fingerprint ${fingerprint(source, joined)}`,
   ];
   return { verb: 'link', payload: withHead(head, source) };
+}
+
+function slotLine(slot: ArgumentSlot, params: KernelParams, { times, of, plus }: LeastLength): string {
+  return `slot ${slot.part} ${sizeOf(slot.dtype)} ${accessOf(slot, params)} ${times} ${of} ${plus}`;
 }
 
 /** How a kernel uses what the slot points at. */

@@ -150,6 +150,12 @@ export const gridIds = grid(
   },
 );
 
+/** Two columns of one array, whose length is that of the first. */
+export const gridPairs = grid('grid-pairs', { pairs: output(struct({ first: u32, second: u32 })) }, (k, p) => {
+  p.pairs.first[k.global.x] = k.global.x;
+  p.pairs.second[k.global.x] = k.global.x * k.u32(10);
+});
+
 export const histogram32 = grid(
   'histogram32',
   { key: input(u32), weight: input(i32), bins: atomic(u32), sums: atomic(i32), most: atomic(u32) },

@@ -3,7 +3,7 @@ import { MODE_NUMBERS } from '@gpu-bridge/abstractions';
 import { Mode, Op, Status } from '@gpu-bridge/protocol';
 import type { BackendCase } from '../backend-case.js';
 import { UNTOUCHED_U32, expectBits, expectStatus } from '../expectations.js';
-import { gridIds, growCells, reverseLists, stamp } from '../kernels.js';
+import { gridIds, gridPairs, growCells, reverseLists, stamp } from '../kernels.js';
 import type { BoundArguments } from '../../driver/bind-arguments.js';
 import type { DeviceDriver, LoadedKernel, Submitted } from '../../driver/device-driver.js';
 
@@ -28,6 +28,22 @@ function expectStamps(args: BoundArguments, ran: (item: number) => boolean): voi
     out,
     Array.from({ length: out.length }, (_, i) => (ran(i) ? stampOf(i) : UNTOUCHED_U32)),
   );
+}
+
+/** A copy of an argument block with another number as one of its words; its offset. */
+function blockWith(
+  driver: DeviceDriver,
+  kernel: LoadedKernel,
+  args: BoundArguments,
+  word: number,
+  value: number,
+): number {
+  const { sizeBytes } = kernel.descriptor.layout;
+  const copy = driver.arena.allocate('a block that makes no sense', sizeBytes);
+  const words = new Uint32Array(driver.device.memory, copy, sizeBytes / 4);
+  words.set(new Uint32Array(driver.device.memory, args.offset, sizeBytes / 4));
+  words[word] = value;
+  return copy;
 }
 
 export const ringCases: readonly BackendCase[] = [
@@ -181,7 +197,7 @@ export const ringCases: readonly BackendCase[] = [
     name: 'refuses a block that names memory outside the arena',
     async run({ open }) {
       const driver = await open();
-      const { arenaOffset, arenaBytes, memory } = driver.device;
+      const { arenaOffset, arenaBytes } = driver.device;
       const { kernel, args } = await stamped(driver, 10);
       const end = arenaOffset + arenaBytes;
       // Word 5 of the block is the length of the input, words 6 and 7 are its offset.
@@ -191,14 +207,48 @@ export const ringCases: readonly BackendCase[] = [
         [6, arenaOffset - 64],
         [7, 1],
       ] as const) {
-        const copy = driver.arena.allocate('a block that names too much', 64);
-        const words = new Uint32Array(memory, copy, 12);
-        words.set(new Uint32Array(memory, args.offset, 12));
-        words[word] = value;
-        expectStatus(await driver.run(kernel, args, 10, { paramsLow: copy }), Status.BAD_ARGUMENT_BLOCK);
+        const paramsLow = blockWith(driver, kernel, args, word, value);
+        expectStatus(await driver.run(kernel, args, 10, { paramsLow }), Status.BAD_ARGUMENT_BLOCK);
       }
       expectStamps(args, () => false);
       expectStatus(await driver.run(kernel, args, 10), Status.OK);
+      driver.arena.assertIntact();
+    },
+  },
+  {
+    name: 'refuses a block with fewer elements than its items or the first column of an array need',
+    async run({ open }) {
+      const driver = await open();
+      const stamps = await stamped(driver, 10);
+      const lists = await driver.load(reverseLists);
+      const lines = { offsets: [0, 2, 3, 5], columns: { account: [1, 2, 3, 4, 5], delta: [1, 2, 3, 4, 5] } };
+      const reversed = driver.bind(lists, { itemCount: 3, inputs: { lines } });
+      const ids = await driver.load(gridPairs);
+      const pairs = driver.bind(ids, { itemCount: 6, inputs: {} });
+      const short = [
+        { ...stamps, items: 10, slot: 'a.column', elements: 9 },
+        { ...stamps, items: 10, slot: 'out.column', elements: 0 },
+        { kernel: lists, args: reversed, items: 3, slot: 'lines.offsets', elements: 3 },
+        { kernel: lists, args: reversed, items: 3, slot: 'reversed.counts', elements: 2 },
+        // Each item may push one element more than its list has.
+        { kernel: lists, args: reversed, items: 3, slot: 'reversed.column', elements: 2 },
+        { kernel: ids, args: pairs, items: 6, slot: 'pairs.column', elements: 5 },
+      ];
+      for (const { kernel, args, items, slot, elements } of short) {
+        // Of the columns of a parameter the last one.
+        const index = kernel.descriptor.layout.slots.findLastIndex(({ param, part }) => `${param}.${part}` === slot);
+        const paramsLow = blockWith(driver, kernel, args, 4 * (1 + index) + 1, elements);
+        const done = await driver.run(kernel, args, items, { paramsLow });
+        assert.deepEqual({ slot, status: done.status }, { slot, status: Status.BAD_ARGUMENT_BLOCK });
+      }
+      expectStamps(stamps.args, () => false);
+      expectBits('counts', reversed.column('reversed', 'counts'), Array<number>(3).fill(UNTOUCHED_U32));
+      expectBits('second', pairs.column('pairs', 'second'), Array<number>(6).fill(UNTOUCHED_U32));
+      for (const { kernel, args, items } of short) expectStatus(await driver.run(kernel, args, items), Status.OK);
+      expectBits('second', pairs.column('pairs', 'second'), [0, 10, 20, 30, 40, 50]);
+      // A block with columns to spare is none of these.
+      const paramsLow = blockWith(driver, ids, pairs, 5, 4);
+      expectStatus(await driver.run(ids, pairs, 4, { paramsLow }), Status.OK);
       driver.arena.assertIntact();
     },
   },

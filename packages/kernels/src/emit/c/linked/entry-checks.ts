@@ -1,5 +1,5 @@
-import { SCRATCH_ALIGN_BYTES, sizeOf } from '@gpu-bridge/abstractions';
-import type { ArgumentSlot } from '@gpu-bridge/abstractions';
+import { SCRATCH_ALIGN_BYTES, leastLengths, sizeOf } from '@gpu-bridge/abstractions';
+import type { ArgumentSlot, LeastLength } from '@gpu-bridge/abstractions';
 import type { IrKernel } from '../../../ir/nodes.js';
 import { planOf } from '../../plan.js';
 import type { Dialect } from '../dialect.js';
@@ -45,6 +45,7 @@ export function checkFunction(dialect: Dialect, kernel: IrKernel, stem: string):
   const { u32, u64 } = dialect.types;
   const { global, shared } = dialect.spaces;
   const { slots } = planOf(kernel);
+  const least = leastLengths(kernel, slots);
   const params = [
     `${global}${dialect.byte}* memory`,
     `${u64} memoryBytes`,
@@ -57,7 +58,7 @@ export function checkFunction(dialect: Dialect, kernel: IrKernel, stem: string):
     `if (at % 16u != 0 || !gb_lies_inside(at, ${slotWord(slots.length, 0) * 4}u, arenaOffset, memoryBytes)) return ${statusText('BAD_ARGUMENT_BLOCK')};`,
     `${global}const ${u32}* block = (${global}const ${u32}*)(memory + at);`,
     ...slots.flatMap((slot, i) => {
-      const check = slotCheck(dialect, kernel, slots, slot, i);
+      const check = slotCheck(dialect, slot, i, least[i]!);
       return check === undefined ? [] : [`if (!${check}) return ${statusText('BAD_ARGUMENT_BLOCK')};`];
     }),
     ...units(dialect, kernel),
@@ -71,24 +72,23 @@ export function checkFunction(dialect: Dialect, kernel: IrKernel, stem: string):
 }
 
 function slotCheck(
-  { types: { u64 } }: Dialect,
-  kernel: IrKernel,
-  slots: readonly ArgumentSlot[],
-  { param, part, dtype }: ArgumentSlot,
+  dialect: Dialect,
+  { part, dtype }: ArgumentSlot,
   index: number,
+  least: LeastLength,
 ): string | undefined {
-  const slot = `block + ${slotWord(index, 0)}`;
-  const declared = kernel.params[param];
-  const extent = (atLeast: string): string =>
-    `gb_holds(${slot}, ${atLeast}, ${sizeOf(dtype)}u, arenaOffset, memoryBytes)`;
   if (part === 'uniform') return undefined;
-  if (declared?.role === 'scratch')
-    return `gb_holds_scratch(${slot}, ${declared.max[1]}u, ${sizeOf(dtype)}u, regions, arenaOffset, memoryBytes)`;
-  // The length of a grid's array is that of its first column.
-  const first = slots.findIndex((other) => other.param === param);
-  if (kernel.kind === 'grid') return extent(first === index ? '0' : `block[${slotWord(first, 1)}]`);
-  if (part === 'offsets') return extent(`(${u64})block[0] + 1u`);
-  return extent(declared?.type.kind === 'ragged' && part === 'column' ? '0' : 'block[0]');
+  const args = [`block + ${slotWord(index, 0)}`, leastElements(dialect, least), `${sizeOf(dtype)}u`];
+  return part === 'scratch'
+    ? `gb_holds_scratch(${[...args, 'regions'].join(', ')}, arenaOffset, memoryBytes)`
+    : `gb_holds(${args.join(', ')}, arenaOffset, memoryBytes)`;
+}
+
+function leastElements({ types: { u64 } }: Dialect, { times, of, plus }: LeastLength): string {
+  if (times === 0) return `${plus}u`;
+  const counted = of === 'items' ? 'block[0]' : `block[${slotWord(of, 1)}]`;
+  if (times === 1 && plus === 0) return counted;
+  return `(${u64})${counted} * ${times}u + ${plus}u`;
 }
 
 /** Declaration of how many items, ids or groups there are. */

@@ -7,6 +7,7 @@ import {
   gridKernel,
   mapKernel,
   output,
+  ragged,
   raw,
   scratch,
   struct,
@@ -234,10 +235,18 @@ const BLUNT = [
     number: 1,
     definition: mapKernel(
       'test/blunt-map',
-      { params: { out: output(struct({ v: u32 })), work: scratch(u32, { max: [0, 5] }) } },
+      {
+        params: {
+          out: output(struct({ v: u32 })),
+          work: scratch(u32, { max: [0, 5] }),
+          pair: output(ragged(u32, { max: [0, 2] })),
+        },
+      },
       (k, p) => {
         for (let i = k.u32(0); i < 5; i++) p.work[i] = 7;
         p.out.v = p.work[4]!;
+        p.pair.push(p.out.v);
+        p.pair.push(k.item);
       },
     ),
     args: { size: 40, values: {}, group: RING, groups: (RING + 1) * LANES },

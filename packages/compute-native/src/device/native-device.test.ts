@@ -164,7 +164,10 @@ describe('NativeDevice', () => {
         await device.start();
         await device.seal(() => [LINKED]);
         expect(device.description).toMatchObject({ executionMode: 'launched', executionModes: ['launched'] });
-        expect(logger.lines.join()).toMatch(/launches each entry.*too big/);
+        expect(logger.lines).toEqual([expect.stringMatching(/launches each entry.*too big/)]);
+        await device.executors[0]!.kill();
+        await device.start();
+        expect(logger.lines).toHaveLength(1); // the new host was not asked for what cannot be built
       },
     ));
 

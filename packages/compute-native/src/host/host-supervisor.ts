@@ -98,7 +98,8 @@ export class HostSupervisor {
   }
 
   /**
-   * Has this and all later hosts build resident loops, which take the place of those before.
+   * Has this and all later hosts build resident loops, which take the place of those before. Those that this one cannot
+   * build, later ones do not hear of.
    *
    * @returns the answer, and throws, as `load`.
    */
@@ -153,10 +154,9 @@ export class HostSupervisor {
     const { verb } = frames.at(-1)!;
     const late = `it took longer than startTimeoutMs, ${startTimeoutMs} ms, over a ${verb} frame and was killed`;
     if ('ended' in answer) throw this.lost(0, isLate ? late : `it ended over a ${verb} frame: ${answer.ended}`);
-    if (answer.verb !== 'refused') {
-      this.journal = [...kept(), ...frames];
-      for (const frame of frames) this.standby?.send(frame);
-    }
+    const isBuilt = answer.verb === 'kernel' || answer.verb === 'sealed';
+    this.journal = isBuilt ? [...kept(), ...frames] : kept();
+    if (isBuilt) for (const frame of frames) this.standby?.send(frame);
     return answer;
   }
 

@@ -160,6 +160,34 @@ async function expectFallback(native: NativeOptions, backend: string, reason: Re
   await expect(gone).rejects.toMatchObject({ code: 'DEVICE_NOT_FOUND' });
 }
 
+const real = fileURLToPath(new URL('../../native/build/bin/device-host', import.meta.url));
+
+/** Stands between the silo and the real host, and ends with it when a `seal` frame comes. */
+const CRASHES_AT_SEAL = `
+import { spawn } from 'node:child_process';
+const [real, ...args] = process.argv.slice(2);
+// The host ends with its parent.
+const own = args.map((arg, i) => (args[i - 1] === '--silo-pid' ? String(process.pid) : arg));
+const host = spawn(real, own, { stdio: ['pipe', 'inherit', 'inherit', ...(args[0] === '--probe' ? [] : [3])] });
+host.on('exit', (code) => process.exit(code ?? 70));
+host.stdin.on('error', () => undefined);
+let input = Buffer.alloc(0);
+process.stdin.on('data', (chunk) => {
+  input = Buffer.concat([input, chunk]);
+  for (let end; (end = input.indexOf(10)) >= 0; ) {
+    const [verb, bytes] = input.subarray(0, end).toString().split(' ');
+    const size = end + 1 + Number(bytes);
+    if (input.length < size) return;
+    if (verb === 'seal') {
+      console.log('fatal code=70 reason=the%20driver%20crashed');
+      host.kill('SIGKILL');
+    } else host.stdin.write(input.subarray(0, size));
+    input = input.subarray(size);
+  }
+});
+process.stdin.on('end', () => host.stdin.end());
+`;
+
 describe.skipIf(absence !== undefined)(`device hosts that do not start${title}`, () => {
   const DEVICE =
     'device index=0 name=Broken type=gpu driver=X executors=2 lanes=1 coherent=true modes=resident max_bytes=0 offers=f64';
@@ -192,8 +220,15 @@ describe.skipIf(absence !== undefined)(`device hosts that do not start${title}`,
     return expectFallback({ opencl, cacheFolder, hostPath }, 'opencl', /no answer within 500 ms/);
   });
 
+  it('a driver that crashes while it builds the resident form', () => {
+    const wrapper = join(folder, 'crashing.mjs');
+    writeFileSync(wrapper, CRASHES_AT_SEAL);
+    const hostPath = program('crashing', `exec ${process.execPath} ${wrapper} ${real} "$@"`);
+    const reason = /opencl:0.*ended over a seal frame: .*code 70: the driver crashed/;
+    return expectFallback({ opencl: small, cacheFolder, hostPath }, 'opencl', reason);
+  });
+
   it('a host that gets no memory', async () => {
-    const real = fileURLToPath(new URL('../../native/build/bin/device-host', import.meta.url));
     const hostPath = program('starving', `if [ "$1" != --probe ]; then ulimit -v 200000; fi; exec ${real} "$@"`);
     await expectFallback(
       { cpu: { executors: 1, arenaMiB: 512 }, cacheFolder, hostPath },

@@ -230,7 +230,7 @@ export interface GpuBridgeInfo {
   readonly devices: readonly DeviceInfo[];
   readonly kernels: readonly KernelDescriptor[];
   readonly refusals: readonly KernelRefusal[];
-  /** Backends that were asked for and have no device, and why. */
+  /** Backends that were asked for and have no device, devices that could not be opened or were lost over their kernels, and why. */
   readonly unavailable: readonly { readonly backend: string; readonly reason: string }[];
   /** Emits per device when its pressure changes, at most once per event-loop turn. */
   readonly pressure$: Observable<DevicePressure>;

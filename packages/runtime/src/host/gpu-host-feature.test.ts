@@ -95,4 +95,50 @@ describe('GpuHostFeature', () => {
       message: expect.stringContaining(reason) as string,
     });
   });
+
+  describe.each([['loads a kernel'], ['is sealed']])('where a device is lost while it %s', (when) => {
+    /** Its executors die over the first kernel, or its host over the seal. */
+    const fragile = (): ComputeBackend => {
+      const inner = new ReferenceBackend({ name: 'fragile' });
+      const lost = new GpuBridgeError('DEVICE_LOST', { deviceId: 'fragile:0', deviceGeneration: 1 }, 'the driver died');
+      return {
+        name: 'fragile',
+        discover: () => inner.discover(),
+        open: async (id) => {
+          const device = await inner.open(id);
+          if (when === 'is sealed') return Object.assign(device, { seal: () => Promise.reject(lost) });
+          for (const executor of device.executors) executor.faultAtNextEntry('exit');
+          return device;
+        },
+      };
+    };
+    const linking = Object.assign(new BodyCompiler(), { link: () => [] });
+
+    it('goes on without it, and says why', async () => {
+      const { feature: devices, logger } = featureWith(linking, [fragile(), new ReferenceBackend()]);
+      await devices.start();
+      expect(devices.hosts.map(({ device }) => device.description.id)).toEqual(['reference:0']);
+      expect(devices.unavailable).toEqual([
+        { backend: 'fragile', reason: expect.stringMatching(/^fragile:0: .*DEVICE_LOST.* died/) as string },
+      ]);
+      expect(logger.lines).toContain('warn: no fragile device');
+      await devices.stop();
+    });
+
+    it('does not start with no other device, or with none that takes its kernels', async () => {
+      const { feature: alone } = featureWith(linking, [fragile()]);
+      await expect(alone.start()).rejects.toMatchObject({
+        code: 'BACKEND_UNAVAILABLE',
+        message: expect.stringContaining('fragile:0: ') as string,
+      });
+      const narrow = new ReferenceBackend({ name: 'narrow', offers: [] });
+      const { feature: devices } = featureWith(linking, [narrow, fragile()]);
+      await expect(devices.start()).rejects.toMatchObject({
+        code: 'KERNEL_REFUSED',
+        details: { deviceId: 'narrow:0' },
+      });
+      expect(devices.hosts).toEqual([]);
+      expect(narrow.opened[0]?.isClosed).toBe(true);
+    });
+  });
 });

@@ -1,6 +1,7 @@
 import { LifecycleStage } from '@gpu-bridge/abstractions';
 import type {
   Clock,
+  CompiledKernel,
   ComputeBackend,
   ComputeDevice,
   KernelRefusal,
@@ -22,8 +23,11 @@ export class GpuHostFeature implements LifecycleParticipant {
   hosts: readonly PersistentKernelHost[] = [];
   /** Devices that cannot run a kernel which another device took. */
   readonly refusals: KernelRefusal[] = [];
-  /** Backends without a device, and why. */
+  /** Devices that cannot be had, and backends without one, and why. */
   readonly unavailable: { readonly backend: string; readonly reason: string }[] = [];
+
+  /** Of each kernel that was refused. */
+  private readonly lastRefusal = new Map<CompiledKernel, GpuBridgeError>();
 
   constructor(
     private readonly backends: readonly ComputeBackend[],
@@ -35,18 +39,20 @@ export class GpuHostFeature implements LifecycleParticipant {
 
   /**
    * @throws GpuBridgeError `KERNEL_BUILD_FAILED` for a kernel that does not compile or link, `BACKEND_UNAVAILABLE` when no
-   *   device opens, `KERNEL_REFUSED` when a kernel runs on none of them.
+   *   device opens or all are lost over the kernels, `KERNEL_REFUSED` when a kernel runs on none of them.
    */
   async start(): Promise<void> {
-    const hosts: PersistentKernelHost[] = [];
-    this.hosts = hosts;
     try {
-      for (const backend of this.backends) await this.openDevices(backend, hosts);
-      if (hosts.length === 0) throw this.withoutDevices();
-      const targets = hosts.flatMap(({ device }) => device.description.targets);
+      for (const backend of this.backends) await this.openDevices(backend);
+      this.needDevices();
+      const targets = this.hosts.flatMap(({ device }) => device.description.targets);
       const kernels = this.options.kernels.map((definition) => this.catalog.register(definition, targets));
-      for (const kernel of kernels) await this.load(kernel, hosts);
-      for (const host of hosts) await this.seal(host);
+      for (const kernel of kernels) {
+        for (const host of this.hosts) await this.keepOrMiss(host, () => this.load(kernel, host));
+        this.needTaker(kernel);
+      }
+      for (const host of this.hosts) await this.keepOrMiss(host, () => this.seal(host));
+      for (const kernel of kernels) this.needTaker(kernel);
     } catch (error) {
       await this.stop();
       throw error;
@@ -59,13 +65,13 @@ export class GpuHostFeature implements LifecycleParticipant {
     await Promise.all(hosts.map((host) => host.close(CLOSE_GRACE_MS)));
   }
 
-  private async openDevices(backend: ComputeBackend, hosts: PersistentKernelHost[]): Promise<void> {
+  private async openDevices(backend: ComputeBackend): Promise<void> {
     const descriptions = await backend.discover();
     if (descriptions.length === 0) this.miss(backend.name, backend.absence ?? 'no device was found');
     for (const { id } of descriptions) {
       const device = await this.openOrMiss(backend, id);
       if (device === undefined) continue;
-      hosts.push(new PersistentKernelHost(device, this.options.health, this.clock, this.logger));
+      this.hosts = [...this.hosts, new PersistentKernelHost(device, this.options.health, this.clock, this.logger)];
       this.logger.debug('device open', { device: id, executors: device.executors.length });
     }
   }
@@ -78,6 +84,19 @@ export class GpuHostFeature implements LifecycleParticipant {
       if (!GpuBridgeError.is(error, 'BACKEND_UNAVAILABLE')) throw error;
       this.miss(backend.name, `${id}: ${error.details.reason}`);
       return undefined;
+    }
+  }
+
+  /** A device that is lost over what it is told to build is no use either: it would be again, after every restart. */
+  private async keepOrMiss(host: PersistentKernelHost, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!GpuBridgeError.is(error, 'DEVICE_LOST')) throw error;
+      const { id, backend } = host.device.description;
+      this.hosts = this.hosts.filter((other) => other !== host);
+      await host.close(0);
+      this.miss(backend, `${id}: ${error.message}`);
     }
   }
 
@@ -101,24 +120,26 @@ export class GpuHostFeature implements LifecycleParticipant {
   }
 
   /** A kernel may be refused by some devices, as long as one takes it. */
-  private async load(
-    kernel: ReturnType<KernelCatalog['register']>,
-    hosts: readonly PersistentKernelHost[],
-  ): Promise<void> {
-    let refusal: unknown;
-    let taken = 0;
-    for (const host of hosts) {
-      try {
-        await host.load(kernel);
-        taken++;
-      } catch (error) {
-        if (!GpuBridgeError.is(error, 'KERNEL_REFUSED')) throw error;
-        const { deviceId, missing } = error.details;
-        this.logger.warn('a device refuses a kernel', { device: deviceId, kernel: kernel.descriptor.name, missing });
-        this.refusals.push({ kernelId: kernel.descriptor.id, deviceId, missing });
-        refusal = error;
-      }
+  private async load(kernel: CompiledKernel, host: PersistentKernelHost): Promise<void> {
+    try {
+      await host.load(kernel);
+    } catch (error) {
+      if (!GpuBridgeError.is(error, 'KERNEL_REFUSED')) throw error;
+      const { deviceId, missing } = error.details;
+      this.logger.warn('a device refuses a kernel', { device: deviceId, kernel: kernel.descriptor.name, missing });
+      this.refusals.push({ kernelId: kernel.descriptor.id, deviceId, missing });
+      this.lastRefusal.set(kernel, error);
     }
-    if (taken === 0) throw refusal;
+  }
+
+  private needDevices(): void {
+    if (this.hosts.length === 0) throw this.withoutDevices();
+  }
+
+  /** Of the devices that are left one must have the kernel. */
+  private needTaker(kernel: CompiledKernel): void {
+    this.needDevices();
+    const { id } = kernel.descriptor;
+    if (this.hosts.every((host) => host.kernel(id) === undefined)) throw this.lastRefusal.get(kernel)!;
   }
 }

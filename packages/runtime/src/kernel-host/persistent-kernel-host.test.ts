@@ -50,6 +50,13 @@ describe('PersistentKernelHost', () => {
     await outcome;
   });
 
+  it('fails at once where an executor is dead already', async () => {
+    const { device, host } = await open();
+    device.executors[0]!.exit('out of memory');
+    const loading = host.load(new BodyCompiler().compile(definitionOf('late')));
+    await expect(loading).rejects.toMatchObject({ code: 'DEVICE_LOST' });
+  });
+
   it('refuses a kernel that needs what the device has not, before the device sees it', async () => {
     const { device, host } = await open(5, { offers: [] });
     const compiled = new BodyCompiler().compile(definitionOf('wide', { params: { x: input(f64), y: output(f64) } }));

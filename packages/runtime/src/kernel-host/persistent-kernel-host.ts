@@ -139,8 +139,9 @@ export class PersistentKernelHost implements FaultDomainEvents {
     slots.executor.hold(true);
     ring.submit({ ...createSqe(), op: Op.LOAD_KERNEL, kernel: kernel.kernelNumber, generation });
     while (!ring.reap(completion)) {
-      await ring.park();
+      // Looked at before every wait, the first one too: nobody rings for an executor that died before this.
       if (slots.executor.generation !== generation || slots.state !== 'running') throw this.diedLoading(kernel);
+      await ring.park();
     }
     slots.executor.hold(false);
     if (completion.status === Status.OK) return;

@@ -1,7 +1,7 @@
 import type { Job } from '../jobs/job.js';
 
 /** A slot should take about this long: short enough for fairness, long enough to hide its hand-over. */
-const TARGET_NS = 1_000_000;
+const TARGET_NS = 2_000_000;
 /** Below this service time of a slot, cutting a job up or waiting for more to join it costs more than it wins. */
 const MIN_NS = 100_000;
 /** A job expected to take no longer than this stays in one slot: spreading it would win less than it costs. */

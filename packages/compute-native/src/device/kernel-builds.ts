@@ -21,6 +21,12 @@ export const openClBuilds: KernelBuilds = {
 };
 
 /**
+ * Beside an artifact's flags, which ask for this very processor: without AVX-512. Vectors of ours have eight lanes, and where it is
+ * there, g++ 12 keeps integers in vector registers: Mandelbrot takes 14.8 instead of 12.7 ms, the journal kernel 66 instead of 60.
+ */
+const PROCESSOR_FLAGS: readonly string[] = process.arch === 'x64' ? ['-mno-avx512f'] : [];
+
+/**
  * C++ goes as a shared object: the one that the artifact brings, else what the compiler makes where it may be run; kept ones
  * need no compilation again. The cache folder must be private, since anybody could foresee the names in it; who may write one
  * that is brought is not asked: it is part of the application, as the JavaScript that names it.
@@ -42,7 +48,7 @@ export class CppBuilds implements KernelBuilds {
     return { entry, flags, source, library };
   }
 
-  private async compile(text: CppText, { name }: KernelDescriptor): Promise<string> {
+  private async compile({ source, flags }: CppText, { name }: KernelDescriptor): Promise<string> {
     const { sharedObjects } = this;
     if (sharedObjects === undefined) {
       const { deviceId } = this;
@@ -57,7 +63,7 @@ export class CppBuilds implements KernelBuilds {
       );
     }
     try {
-      return await sharedObjects.build(text);
+      return await sharedObjects.build({ source, flags: [...flags, ...PROCESSOR_FLAGS] });
     } catch (cause) {
       throw buildFailed(name, cause instanceof Error ? cause.message : String(cause), cause);
     }

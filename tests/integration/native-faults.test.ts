@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { gridKernel, output, u32, uniform } from '@gpu-bridge/kernels';
 import type { GpuKernel, HealthOptions, KernelDefinition, NativeOptions } from '@gpu-bridge/abstractions';
 import { afterAll, describe, expect, it } from 'vitest';
-import { spin } from '../support/kernels.js';
+import { spin, stuck } from '../support/kernels.js';
 import { absenceOf, startNativeSilo } from '../support/native.js';
 import type { NativeSilo } from '../support/native.js';
 import { readAll, until } from '../support/silo.js';
@@ -32,7 +32,7 @@ const title = absence === undefined ? '' : `, skipped: ${absence}`;
 
 type SpinKernel = GpuKernel<never, { y: Uint32Array }>;
 
-function silo(native: NativeOptions, health: HealthOptions = {}, kernels: KernelDefinition[] = [spin, poke]) {
+function silo(native: NativeOptions, health: HealthOptions = {}, kernels: KernelDefinition[] = [spin, stuck, poke]) {
   return startNativeSilo({ kernels, native, health, cpu: { workers: 1, arenaMiB: 16 } });
 }
 
@@ -91,6 +91,15 @@ describe.skipIf(absence !== undefined)(`device hosts that fail${title}`, () => {
       });
       await expectAnswers(under, handles, LOAD);
       await healthy(under, id);
+    });
+
+    it(`${id}: a loop that does nothing and never ends is not left out`, async () => {
+      await using under = await silo(native, { slotBudgetMs: 1_500 });
+      const submitStuck = (x: number) =>
+        under.bridge.getKernel(stuck).submitBatch({ x: Uint32Array.of(x) }, { preferredDevice: id });
+      expect((await (await submitStuck(1)).result).error?.code).toBe('JOB_POISONED');
+      await healthy(under, id);
+      expect((await (await submitStuck(0)).result).outcome).toBe('completed');
     });
 
     it(`${id}: a write outside of all memory ends the host and not the silo, and the job that did it fails`, async () => {

@@ -33,6 +33,13 @@ export const spin = mapKernel(
   },
 );
 
+/** Never ends where `x` is not 0, and does nothing meanwhile that a compiler would have to keep. */
+export const stuck = mapKernel('stuck', { params: { x: input(u32), y: output(u32) } }, (k, { x, y }) => {
+  let n = x;
+  while (n !== 0) n |= 1;
+  y.value = n;
+});
+
 /** Reads `at` of its list, wherever that is. */
 export const pick = mapKernel(
   'pick',

@@ -49,6 +49,7 @@ export const CPP_FLAGS: readonly string[] = [
   '-fno-math-errno',
   '-fno-trapping-math',
   '-fno-strict-aliasing',
+  '-fno-finite-loops',
   '-march=native',
 ];
 

@@ -35,7 +35,7 @@ enum class Status : std::uint32_t {
   kUnknownKernel = 3,
   // The kernel trapped; its outputs are unspecified.
   kKernelFault = 4,
-  // The argument block does not start inside the arena on 16 bytes, or points outside the arena; nothing ran.
+  // The argument block does not start inside the arena on 16 bytes, points outside the arena, or names columns shorter than its items need; nothing ran.
   kBadArgumentBlock = 5,
   // The entry belongs to another incarnation of the executor; nothing ran.
   kStaleGeneration = 6,

@@ -29,7 +29,7 @@ export const Status = {
   UNKNOWN_KERNEL: 3,
   /** The kernel trapped; its outputs are unspecified. */
   KERNEL_FAULT: 4,
-  /** The argument block does not start inside the arena on 16 bytes, or points outside the arena; nothing ran. */
+  /** The argument block does not start inside the arena on 16 bytes, points outside the arena, or names columns shorter than its items need; nothing ran. */
   BAD_ARGUMENT_BLOCK: 5,
   /** The entry belongs to another incarnation of the executor; nothing ran. */
   STALE_GENERATION: 6,

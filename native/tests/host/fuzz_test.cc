@@ -251,10 +251,11 @@ struct GuardedSlot {
   std::uint32_t elements = 0;
 };
 
-// A silo whose blocks name memory that is there and columns of any length. An overrun of a kernel stays within the gaps.
+// A silo whose blocks name memory that is there and columns of any length. An overrun of a kernel stays within the gaps. It
+// uses one ring: that entries of two follow each other here is nothing that ThreadSanitizer sees in the host.
 class CarelessSilo {
  public:
-  explicit CarelessSilo(std::uint32_t seed) : dice_(seed) {
+  explicit CarelessSilo(std::uint32_t seed) : dice_(seed), ring_(seed % 2) {
     const Region& region = silo_.region();
     words_ = std::span(silo_.Words(region.arena_offset), region.arena_bytes / 4);
     std::fill(words_.begin(), words_.end(), kCanary);
@@ -275,7 +276,7 @@ class CarelessSilo {
     const std::uint32_t items = dice_.Roll(kItems + 1);
     const bool is_enough = Draw(kernel, items);
     WriteBlock(items);
-    const auto status = static_cast<Status>(silo_.Run(silo_.Entry(kernel, block_, items, dice_.Roll(2))).status);
+    const auto status = static_cast<Status>(silo_.Run(silo_.Entry(kernel, block_, items, ring_)).status);
     EXPECT_EQ(status, is_enough ? Status::kOk : Status::kBadArgumentBlock) << "kernel " << kernel << ", items " << items;
     std::fill_n(silo_.Words(block_), 16, kCanary);
     for (const GuardedSlot& slot : slots_)
@@ -317,6 +318,7 @@ class CarelessSilo {
   }
 
   Dice dice_;
+  const std::uint32_t ring_;
   Silo silo_{{.rings = 2, .arena_bytes = 64 << 10}};
   std::span<std::uint32_t> words_;
   GuardedSlot slots_[3];

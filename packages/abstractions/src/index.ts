@@ -137,7 +137,34 @@ export type { Cancellable, Clock } from './host/clock.js';
 export type { Logger } from './host/logger.js';
 export { Tokens } from './host/tokens.js';
 export type { Token } from './host/tokens.js';
-export type { GpuPlacementDirector, GpuPlacementStrategy, SiloCandidate } from './placement/placement.js';
+export type {
+  DeviceCapacity,
+  GpuPlacementDirector,
+  GpuPlacementStrategy,
+  PlacementContext,
+  SiloCandidate,
+} from './placement/placement.js';
+export type {
+  ClusterEndpoint,
+  ClusterPort,
+  ClusterStorage,
+  ClusterStream,
+  ClusterTable,
+  ConsumeOptions,
+  MessageListener,
+  PublishOptions,
+  PublishReceipt,
+  StreamEntry,
+  StreamOptions,
+  TableChange,
+  TableOptions,
+  TableRow,
+} from './cluster/cluster-port.js';
+export type { GrainCall, GrainCallFilter } from './grains/call-filter.js';
+export type { RemoteForm } from './grains/remote-form.js';
+export type { RequestContext } from './grains/request-context.js';
+export type { GrainStorage } from './grains/storage.js';
+export type { GrainReminders, ReminderTick, Schedule } from './grains/timers.js';
 export type {
   DeactivationReason,
   Grain,

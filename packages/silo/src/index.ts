@@ -1,6 +1,5 @@
 export { siloModule } from './module.js';
 export { PreferLocalPlacementDirector } from './placement/prefer-local-placement-director.js';
-export type { LocalDevices } from './placement/placement-resolver.js';
 export { resolveSiloOptions } from './silo/silo-options.js';
 export type { ResolvedSiloOptions, SiloOptions } from './silo/silo-options.js';
 export { Silo } from './silo/silo.js';

@@ -48,8 +48,9 @@ describe('siloModule', () => {
     const seen: unknown[] = [];
     bound.bind<GpuPlacementDirector>(Tokens.PlacementDirector).toConstantValue({
       name: 'mine',
-      onAddActivation(_strategy, _target, candidates) {
-        seen.push(...candidates.map(({ deviceTypes, queueUse }) => ({ deviceTypes, queueUse })));
+      placesEveryCall: false,
+      onAddActivation(_strategy, _target, { candidates }) {
+        seen.push(...candidates.map(({ devices }) => devices));
         return candidates[0]!.siloId;
       },
     });
@@ -58,7 +59,7 @@ describe('siloModule', () => {
     const silo = bound.get(Silo);
     await silo.start();
     await silo.getGrain(placed, 'k').greet();
-    expect(seen).toEqual([{ deviceTypes: [], queueUse: 0 }]);
+    expect(seen).toEqual([[]]);
     await silo.stop();
   });
 });

@@ -1,7 +1,7 @@
 import { Tokens } from '@gpu-bridge/abstractions';
 import type { Clock, GpuBridge, GpuPlacementDirector, GrainClass, Logger } from '@gpu-bridge/abstractions';
 import { ContainerModule } from 'inversify';
-import type { LocalDevices } from './placement/placement-resolver.js';
+import { capacityOf } from './placement/device-capacity.js';
 import { PreferLocalPlacementDirector } from './placement/prefer-local-placement-director.js';
 import { Silo } from './silo/silo.js';
 import type { SiloOptions } from './silo/silo-options.js';
@@ -24,7 +24,7 @@ export function siloModule(options?: SiloOptions): ContainerModule {
           grainClasses: GrainClass[] | undefined,
           bridge: GpuBridge | undefined,
         ) => {
-          const describeDevices = () => devicesOf(bridge);
+          const describeDevices = () => capacityOf(bridge);
           return new Silo(
             { clock, logger, placementDirectors, grainClasses: grainClasses ?? [], describeDevices },
             options,
@@ -42,12 +42,4 @@ export function siloModule(options?: SiloOptions): ContainerModule {
     bind(Tokens.GrainFactory).toService(Silo);
     bind(Tokens.LifecycleParticipant).toService(Silo);
   });
-}
-
-function devicesOf(bridge: GpuBridge | undefined): LocalDevices {
-  const devices = bridge?.getInfo().devices ?? [];
-  return {
-    deviceTypes: [...new Set(devices.map(({ description }) => description.type))],
-    queueUse: devices.reduce((most, { pressure }) => Math.max(most, pressure.queueUse), 0),
-  };
 }

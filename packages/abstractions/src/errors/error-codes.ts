@@ -45,6 +45,16 @@ export interface ErrorDetails {
   BACKEND_UNAVAILABLE: { readonly backend: string; readonly reason: string };
   DRAINING: { readonly what: string };
   GRAIN_NOT_FOUND: { readonly grain: string; readonly known: readonly string[] };
+  GRAIN_BUSY: { readonly grain: string; readonly waitingCalls: number; readonly retryAfterNs: bigint };
+  GRAIN_MOVED: { readonly grain: string; readonly siloId: string };
+  SILO_BUSY: { readonly siloId: string; readonly retryAfterNs: bigint };
+  SILO_UNREACHABLE: { readonly siloId: string; readonly reason: string };
+  OUTCOME_UNKNOWN: { readonly grain: string; readonly method: string; readonly siloId: string };
+  LEASE_FENCED: { readonly what: string; readonly fencingToken: number };
+  MESSAGE_INVALID: { readonly reason: string };
+  CLUSTER_UNAVAILABLE: { readonly engine: string; readonly reason: string };
+  STORAGE_UNAVAILABLE: { readonly what: string; readonly reason: string };
+  STREAM_FULL: { readonly stream: string; readonly maxEntries: number };
 }
 
 export type ErrorCode = keyof ErrorDetails;
@@ -72,4 +82,14 @@ export const RETRY_ADVICE: Readonly<Record<ErrorCode, RetryAdvice>> = {
   BACKEND_UNAVAILABLE: 'another-device',
   DRAINING: 'another-device',
   GRAIN_NOT_FOUND: 'never',
+  GRAIN_BUSY: 'same-device',
+  GRAIN_MOVED: 'another-device',
+  SILO_BUSY: 'another-device',
+  SILO_UNREACHABLE: 'another-device',
+  OUTCOME_UNKNOWN: 'never',
+  LEASE_FENCED: 'never',
+  MESSAGE_INVALID: 'never',
+  CLUSTER_UNAVAILABLE: 'same-device',
+  STORAGE_UNAVAILABLE: 'never',
+  STREAM_FULL: 'same-device',
 };

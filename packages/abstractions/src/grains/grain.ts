@@ -1,4 +1,8 @@
 import type { GpuPlacementStrategy } from '../placement/placement.js';
+import type { RemoteForm } from './remote-form.js';
+import type { RequestContext } from './request-context.js';
+import type { GrainStorage } from './storage.js';
+import type { GrainReminders, ReminderTick, Schedule } from './timers.js';
 
 /** A virtual actor's identity: it always exists, and is activated when called. */
 export interface GrainId {
@@ -14,6 +18,19 @@ export interface GrainContext {
   readonly siloId: string;
   /** References to other grains. */
   readonly grainFactory: GrainFactory;
+  /** Of the turn that runs, empty outside of one. In a reentrant grain read it before the first `await`. */
+  readonly request: RequestContext;
+  /** Of a keyed grain: grows with every activation of its key in the cluster. 0 of a stateless worker. */
+  readonly fencingToken: number;
+  /** @throws GpuBridgeError `INVALID_ARGUMENT` in a class without `persistent`. */
+  readonly storage: GrainStorage;
+  /** Keyed grains only, whose class has `receiveReminder`. */
+  readonly reminders: GrainReminders;
+  /**
+   * Calls back while this activation lives, as a turn of its own like a call's; it keeps the activation alive no longer. A
+   * period starts when the turn before has ended. What it throws is logged.
+   */
+  registerTimer(callback: () => Promise<void> | void, schedule: Schedule): Disposable;
   /** Ends this activation after the current turns; the next call makes a new one. */
   deactivateOnIdle(): void;
 }
@@ -24,8 +41,11 @@ export interface Grain {
   onActivate?(): Promise<void>;
   /** Runs after the last call. */
   onDeactivate?(reason: DeactivationReason): Promise<void>;
+  /** Runs as a turn when a reminder of this grain is due. A failure is logged, and the reminder repeated. */
+  receiveReminder?(name: string, tick: ReminderTick): Promise<void>;
 }
-export type DeactivationReason = 'idle' | 'requested' | 'stopping';
+/** `fenced`: the silo has lost the grain, which may already be active elsewhere; nothing may be written any more. */
+export type DeactivationReason = 'idle' | 'requested' | 'stopping' | 'fenced';
 
 /** How a grain class is hosted. */
 export interface GrainOptions {
@@ -40,7 +60,18 @@ export interface GrainOptions {
   readonly maxLocal?: number;
   /** Lets calls interleave at `await`s: turns start without waiting for the one before. Default false. */
   readonly reentrant?: boolean;
+  /** Methods of a non-reentrant grain that may run between the turns of others, for example those that only read. */
+  readonly interleaving?: readonly string[];
+  /**
+   * Methods that may run twice: repeated elsewhere when a silo died with a call and nobody knows how far it came. `all`: every
+   * method. Other calls fail with `OUTCOME_UNKNOWN` then. Default none.
+   */
+  readonly idempotent?: 'all' | readonly string[];
+  /** Keyed grains only: has `context.storage`, sealed under the fencing token before the first call. Default false. */
+  readonly persistent?: boolean;
   readonly placement?: GpuPlacementStrategy;
+  /** By method: how arguments and results that are no plain data reach another silo. */
+  readonly remoteForms?: Readonly<Record<string, RemoteForm>>;
 }
 
 /** A grain class as it is registered: options, and how an activation is made from resolved services. */
@@ -51,7 +82,7 @@ export interface GrainClass<G extends object = object> {
 
 /** Names a grain type to a caller, and carries the type of its methods; every `GrainClass` names its own. */
 export interface GrainType<G extends object = object> {
-  readonly options: Pick<GrainOptions, 'type'>;
+  readonly options: Pick<GrainOptions, 'type' | 'remoteForms' | 'idempotent'>;
   /** Type carrier; never set. */
   readonly grain?: G;
 }
@@ -76,8 +107,13 @@ type CallableKeys<G> = {
 /** Hands out references; making one activates nothing. */
 export interface GrainFactory {
   /**
-   * @param grain - a registered class, or its type alone. The class is found by `options.type`.
-   * @throws GpuBridgeError `GRAIN_NOT_FOUND` when the type is not registered, `INVALID_ARGUMENT` for a bad key.
+   * @param grain - a class, or its type alone. The class is found by `options.type`, here or on another silo.
+   * @param request - what travels with every call of this reference.
+   * @throws GpuBridgeError `GRAIN_NOT_FOUND` when no live silo hosts the type, `INVALID_ARGUMENT` for a bad key or context.
    */
-  getGrain<G extends object>(grain: GrainClass<G> | GrainType<G>, key: string): GrainReference<G>;
+  getGrain<G extends object>(
+    grain: GrainClass<G> | GrainType<G>,
+    key: string,
+    request?: RequestContext,
+  ): GrainReference<G>;
 }

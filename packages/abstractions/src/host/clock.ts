@@ -4,6 +4,8 @@ export interface Clock {
   nowNs(): bigint;
   /** The same clock in milliseconds, fractional; cheap. */
   nowMs(): number;
+  /** Time of day, ms since 1970 UTC: only for what outlives the process, such as reminders. It may jump. */
+  wallMs(): number;
   /** Runs `callback` once after `delayMs`, unless cancelled; does not keep the process alive. */
   schedule(callback: () => void, delayMs: number): Cancellable;
   sleepNs(durationNs: bigint): Promise<void>;

@@ -1,5 +1,7 @@
 /** Stages of a silo's life, started in rising and stopped in falling order. Devices open before grains activate. */
 export const LifecycleStage = {
+  /** The cluster is reachable, and this silo a member that serves nothing yet. */
+  Cluster: 2_000,
   /** Kernels compile, devices open, executors start. */
   Devices: 4_000,
   /** Broker accepts jobs. */

@@ -1,6 +1,8 @@
 import type { ComputeBackend } from '../backend/compute-backend.js';
 import type { GpuBridge } from '../bridge/gpu-bridge.js';
 import type { ResolvedGpuBridgeOptions } from '../bridge/options.js';
+import type { ClusterPort } from '../cluster/cluster-port.js';
+import type { GrainCallFilter } from '../grains/call-filter.js';
 import type { GrainClass, GrainFactory } from '../grains/grain.js';
 import type { KernelCompiler } from '../kernels/descriptor.js';
 import type { GpuPlacementDirector } from '../placement/placement.js';
@@ -29,6 +31,10 @@ export const Tokens = {
   /** Multi-bound: classes the silo can activate. */
   GrainClass: token<GrainClass>('GrainClass'),
   GrainFactory: token<GrainFactory>('GrainFactory'),
+  /** Multi-bound: around every grain call, the first bound outermost. */
+  GrainCallFilter: token<GrainCallFilter>('GrainCallFilter'),
+  /** The engine that connects silos; default: this process alone. */
+  ClusterPort: token<ClusterPort>('ClusterPort'),
   /** Multi-bound: placement directors by name. */
   PlacementDirector: token<GpuPlacementDirector>('PlacementDirector'),
 } as const;

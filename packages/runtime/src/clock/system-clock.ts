@@ -12,6 +12,10 @@ export class SystemClock implements Clock {
     return performance.now();
   }
 
+  wallMs(): number {
+    return Date.now();
+  }
+
   schedule(callback: () => void, delayMs: number): Cancellable {
     const timer = setTimeout(callback, delayMs);
     timer.unref();

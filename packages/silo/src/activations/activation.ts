@@ -1,4 +1,13 @@
-import type { Grain, GrainContext, GrainFactory, GrainId } from '@gpu-bridge/abstractions';
+import { GpuBridgeError } from '@gpu-bridge/abstractions';
+import type {
+  Grain,
+  GrainContext,
+  GrainFactory,
+  GrainId,
+  GrainReminders,
+  GrainStorage,
+  RequestContext,
+} from '@gpu-bridge/abstractions';
 import type { GrainMethod } from './grain-method.js';
 
 /** Who hears of an activation's changes. */
@@ -27,6 +36,21 @@ export class Activation implements GrainContext {
     readonly grainFactory: GrainFactory,
     private readonly owner: ActivationOwner,
   ) {}
+
+  readonly request: RequestContext = {};
+  readonly fencingToken = 0;
+
+  get storage(): GrainStorage {
+    throw unavailable(this.id, 'storage');
+  }
+
+  get reminders(): GrainReminders {
+    throw unavailable(this.id, 'reminders');
+  }
+
+  registerTimer(): Disposable {
+    throw unavailable(this.id, 'timers');
+  }
 
   deactivateOnIdle(): void {
     if (this.retiring) return;
@@ -82,6 +106,14 @@ export class Activation implements GrainContext {
     this.runningTurns--;
     this.owner.turnEnded(this);
   }
+}
+
+function unavailable({ type, key }: GrainId, what: string): GpuBridgeError {
+  return new GpuBridgeError(
+    'STORAGE_UNAVAILABLE',
+    { what, reason: 'not there' },
+    `grain ${type}/${key} has no ${what}`,
+  );
 }
 
 /** What the grain threw, whatever it is, as an async method would have passed it on. */

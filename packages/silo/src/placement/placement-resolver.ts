@@ -1,19 +1,13 @@
 import { GpuBridgeError } from '@gpu-bridge/abstractions';
 import type {
-  DeviceType,
+  DeviceCapacity,
   GpuPlacementDirector,
   GpuPlacementStrategy,
   GrainId,
+  PlacementContext,
   SiloCandidate,
 } from '@gpu-bridge/abstractions';
 import { PREFER_LOCAL } from './prefer-local-placement-director.js';
-
-/** What directors may ask about the devices of this silo. */
-export interface LocalDevices {
-  readonly deviceTypes: readonly DeviceType[];
-  /** Largest queue use over its devices, 0 … 1. */
-  readonly queueUse: number;
-}
 
 /** Decides on placements of one grain class. */
 export type Placement = (target: GrainId) => void;
@@ -21,13 +15,13 @@ export type Placement = (target: GrainId) => void;
 /** Finds directors by name, and has them choose among the silos there are. */
 export class PlacementResolver {
   private readonly directors = new Map<string, GpuPlacementDirector>();
-  private readonly candidates: readonly SiloCandidate[];
+  private readonly context: PlacementContext;
 
   /** @throws GpuBridgeError `INVALID_ARGUMENT` for two directors of one name. */
   constructor(
     private readonly siloId: string,
     directors: readonly GpuPlacementDirector[],
-    devices: () => LocalDevices,
+    devices: () => readonly DeviceCapacity[],
   ) {
     for (const director of directors) {
       if (this.directors.has(director.name)) {
@@ -35,7 +29,8 @@ export class PlacementResolver {
       }
       this.directors.set(director.name, director);
     }
-    this.candidates = [new LocalCandidate(siloId, devices)];
+    const candidates = [new LocalCandidate(siloId, devices)];
+    this.context = { candidates, tenant: undefined, nowMs: 0, random: Math.random };
   }
 
   /**
@@ -50,7 +45,7 @@ export class PlacementResolver {
       throw GpuBridgeError.invalidArgument(`${field}.director`, strategy.director, `one of ${known}`);
     }
     return (target) => {
-      const chosen = director.onAddActivation(strategy, target, this.candidates);
+      const chosen = director.onAddActivation(strategy, target, this.context);
       if (chosen !== this.siloId) {
         throw GpuBridgeError.invalidArgument(
           `siloId chosen by director ${director.name}`,
@@ -65,17 +60,16 @@ export class PlacementResolver {
 /** Asks for device figures only when a director reads them: a snapshot of every device is not free. */
 class LocalCandidate implements SiloCandidate {
   readonly isLocal = true;
+  readonly activations = 0;
+  readonly placedCalls = 0;
+  readonly placedCallLimit = Number.POSITIVE_INFINITY;
 
   constructor(
     readonly siloId: string,
-    private readonly devices: () => LocalDevices,
+    private readonly describeDevices: () => readonly DeviceCapacity[],
   ) {}
 
-  get deviceTypes(): readonly DeviceType[] {
-    return this.devices().deviceTypes;
-  }
-
-  get queueUse(): number {
-    return this.devices().queueUse;
+  get devices(): readonly DeviceCapacity[] {
+    return this.describeDevices();
   }
 }

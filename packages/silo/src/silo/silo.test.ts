@@ -1,5 +1,5 @@
 import { GpuBridgeError, LifecycleStage } from '@gpu-bridge/abstractions';
-import type { DeactivationReason, GpuPlacementDirector, GrainClass } from '@gpu-bridge/abstractions';
+import type { DeactivationReason, DeviceCapacity, GpuPlacementDirector, GrainClass } from '@gpu-bridge/abstractions';
 import { describe, expect, test } from 'vitest';
 import { FakeClock } from '@gpu-bridge/testkit';
 import { gate, grainClass, settled, startSilo } from '../testing/silo-fixture.js';
@@ -117,27 +117,44 @@ describe('placement', () => {
     const asked: unknown[] = [];
     const director: GpuPlacementDirector = {
       name: 'mine',
-      onAddActivation(strategy, target, candidates) {
+      placesEveryCall: false,
+      onAddActivation(strategy, target, { candidates }) {
         asked.push({
           strategy,
           target,
-          candidates: candidates.map(({ siloId, isLocal, queueUse }) => ({ siloId, isLocal, queueUse })),
+          candidates: candidates.map(({ siloId, isLocal, devices }) => ({ siloId, isLocal, devices })),
         });
         return candidates[0]!.siloId;
       },
     };
     const placement = { director: 'mine', kernels: ['scale'] };
     const placed = grainClass({ placement }, () => new Greeter());
-    const describeDevices = () => ({ deviceTypes: ['cpu' as const], queueUse: 0.25 });
+    const devices: DeviceCapacity[] = [
+      {
+        deviceId: 'cpu:0',
+        type: 'cpu',
+        backend: 'cpu',
+        health: 'healthy',
+        freeArenaBytes: 1024,
+        queuedJobs: 1,
+        queueUse: 0.25,
+        oldestInFlightMs: 0,
+        utilisation: 1,
+        offers: [],
+        kernels: ['scale'],
+        datasets: [],
+      },
+    ];
+    const describeDevices = () => devices;
     const { silo } = await startSilo([placed], {}, { placementDirectors: [director], describeDevices });
     await silo.getGrain(placed, 'k').greet('a');
     await silo.getGrain(placed, 'k').greet('b');
-    const candidates = [{ siloId: 'silo-a', isLocal: true, queueUse: 0.25 }];
+    const candidates = [{ siloId: 'silo-a', isLocal: true, devices }];
     expect(asked).toEqual([{ strategy: placement, target: { type: 'test', key: 'k' }, candidates }]);
   });
 
   test('fails the call when the director chooses a silo that is no candidate', async () => {
-    const astray: GpuPlacementDirector = { name: 'astray', onAddActivation: () => 'silo-z' };
+    const astray: GpuPlacementDirector = { name: 'astray', placesEveryCall: false, onAddActivation: () => 'silo-z' };
     const placed = grainClass({ placement: { director: 'astray' } }, () => new Greeter());
     const { silo } = await startSilo([placed], {}, { placementDirectors: [astray] });
     await expect(silo.getGrain(placed, 'k').greet('a')).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
@@ -145,7 +162,7 @@ describe('placement', () => {
   });
 
   test('refuses two directors of one name', () => {
-    const director: GpuPlacementDirector = { name: 'x', onAddActivation: () => 'x' };
+    const director: GpuPlacementDirector = { name: 'x', placesEveryCall: false, onAddActivation: () => 'x' };
     expect(codeOf(() => new Silo({ ...silent(), placementDirectors: [director, director] }))).toBe('INVALID_ARGUMENT');
   });
 });

@@ -2,6 +2,7 @@ import { GpuBridgeError, LifecycleStage, invariant } from '@gpu-bridge/abstracti
 import type {
   Cancellable,
   Clock,
+  DeviceCapacity,
   GpuPlacementDirector,
   GrainClass,
   GrainFactory,
@@ -13,7 +14,6 @@ import type {
 import type { GrainSlot, SlotHost } from '../activations/grain-slot.js';
 import { RegisteredGrain } from '../activations/registered-grain.js';
 import { PlacementResolver } from '../placement/placement-resolver.js';
-import type { LocalDevices } from '../placement/placement-resolver.js';
 import { PreferLocalPlacementDirector } from '../placement/prefer-local-placement-director.js';
 import { GrainDirectory } from '../references/grain-directory.js';
 import { resolveSiloOptions } from './silo-options.js';
@@ -27,7 +27,7 @@ export interface SiloServices {
   /** Default: `PreferLocalPlacementDirector` alone. */
   readonly placementDirectors?: readonly GpuPlacementDirector[];
   /** Asked when a director wants to know; default: a silo without devices. */
-  readonly describeDevices?: () => LocalDevices;
+  readonly describeDevices?: () => readonly DeviceCapacity[];
 }
 
 export type SiloState = 'created' | 'started' | 'draining' | 'stopped';
@@ -84,7 +84,7 @@ export class Silo implements GrainFactory, LifecycleParticipant {
     const placements = new PlacementResolver(
       siloId,
       services.placementDirectors ?? [new PreferLocalPlacementDirector()],
-      services.describeDevices ?? (() => ({ deviceTypes: [], queueUse: 0 })),
+      services.describeDevices ?? (() => []),
     );
     for (const grainClass of services.grainClasses) this.register(new RegisteredGrain(grainClass, placements));
   }

@@ -6,6 +6,8 @@ interface Timer {
   readonly callback: () => void;
 }
 
+const WALL_AT_ZERO_MS = Date.UTC(2026, 0, 1);
+
 /**
  * A clock that stands still until told to advance; timers run in the order of their due times. Code that polls until
  * time has passed needs `readNs`, or it polls for ever.
@@ -30,6 +32,11 @@ export class FakeClock implements Clock {
 
   nowMs(): number {
     return Number(this.nowNs()) / 1e6;
+  }
+
+  /** Moves with the clock, from `2026-01-01T00:00:00Z` at its zero. */
+  wallMs(): number {
+    return WALL_AT_ZERO_MS + Number(this.now) / 1e6;
   }
 
   /** Timers that wait. */

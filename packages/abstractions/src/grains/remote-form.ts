@@ -12,6 +12,11 @@ export interface RemoteForm<A extends unknown[] = never[], R = unknown> {
   unpackArguments?(packed: unknown[], clock: Clock): A;
   /** At the grain: the result as a stream of plain data, pulled as the caller asks for it; ended early when the caller gives up. */
   toStream?(result: R): AsyncIterable<unknown>;
-  /** At the caller: the result from that stream; rejects when the stream does before the result is there. */
-  fromStream?(values: AsyncIterable<unknown>): Promise<R>;
+  /**
+   * At the caller: the result from that stream; rejects when the stream does before the result is there.
+   *
+   * @param again - of an idempotent method: makes the call anew, elsewhere, for when the stream has ended with
+   *   `OUTCOME_UNKNOWN` because its silo died; undefined of other methods.
+   */
+  fromStream?(values: AsyncIterable<unknown>, again?: () => Promise<AsyncIterable<unknown>>): Promise<R>;
 }

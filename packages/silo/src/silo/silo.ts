@@ -15,7 +15,7 @@ import type { GrainSlot, SlotHost } from '../activations/grain-slot.js';
 import { RegisteredGrain } from '../activations/registered-grain.js';
 import { PlacementResolver } from '../placement/placement-resolver.js';
 import { PreferLocalPlacementDirector } from '../placement/prefer-local-placement-director.js';
-import { GrainDirectory } from '../references/grain-directory.js';
+import { SlotTable } from '../references/slot-table.js';
 import { resolveSiloOptions } from './silo-options.js';
 import type { SiloOptions } from './silo-options.js';
 
@@ -58,7 +58,7 @@ export class Silo implements GrainFactory, LifecycleParticipant {
   private readonly idleAfterMs: number;
   private readonly sweepIntervalMs: number;
   private readonly drainTimeoutMs: number;
-  private readonly directories = new Map<string, GrainDirectory>();
+  private readonly slotTables = new Map<string, SlotTable>();
   private readonly host: SlotHost;
   /** Every slot with an activation; this is what keeps activations alive. */
   private readonly slots = new Set<GrainSlot>();
@@ -91,9 +91,9 @@ export class Silo implements GrainFactory, LifecycleParticipant {
 
   getGrain<G extends object>(grain: GrainClass<G> | GrainType<G>, key: string): GrainReference<G> {
     const type = grain?.options?.type;
-    const directory = this.directories.get(type);
-    if (directory === undefined) {
-      const known = [...this.directories.keys()];
+    const slotTable = this.slotTables.get(type);
+    if (slotTable === undefined) {
+      const known = [...this.slotTables.keys()];
       throw new GpuBridgeError(
         'GRAIN_NOT_FOUND',
         { grain: type, known },
@@ -103,7 +103,7 @@ export class Silo implements GrainFactory, LifecycleParticipant {
     if (typeof key !== 'string' || key.length < 1 || key.length > 256) {
       throw GpuBridgeError.invalidArgument('key', key, 'a string of 1..256 characters');
     }
-    return directory.reference(key) as GrainReference<G>;
+    return slotTable.reference(key) as GrainReference<G>;
   }
 
   getInfo(): SiloInfo {
@@ -134,10 +134,10 @@ export class Silo implements GrainFactory, LifecycleParticipant {
   }
 
   private register(grain: RegisteredGrain): void {
-    if (this.directories.has(grain.type)) {
+    if (this.slotTables.has(grain.type)) {
       throw GpuBridgeError.invalidArgument('grainClasses', grain.type, 'grain classes of different types');
     }
-    this.directories.set(grain.type, new GrainDirectory(grain, this.host));
+    this.slotTables.set(grain.type, new SlotTable(grain, this.host));
   }
 
   private scheduleSweep(): void {

@@ -7,7 +7,7 @@ import { GrainReferences } from './grain-references.js';
  * The slots of one grain type by key. A key has one slot as long as anyone holds its reference or it has an
  * activation; after that the slot goes with the garbage, so a key that was used once does not cost memory for ever.
  */
-export class GrainDirectory {
+export class SlotTable {
   private readonly slots = new Map<string, WeakRef<GrainSlot>>();
   private readonly references: GrainReferences;
   private readonly collected = new FinalizationRegistry<string>((key) => {

@@ -138,6 +138,7 @@ export type { Logger } from './host/logger.js';
 export { Tokens } from './host/tokens.js';
 export type { Token } from './host/tokens.js';
 export type {
+  CallPlacement,
   DeviceCapacity,
   GpuPlacementDirector,
   GpuPlacementStrategy,
@@ -161,7 +162,7 @@ export type {
   TableRow,
 } from './cluster/cluster-port.js';
 export type { GrainCall, GrainCallFilter } from './grains/call-filter.js';
-export type { RemoteForm } from './grains/remote-form.js';
+export type { RemoteForm, RemoteSide, RemoteStream } from './grains/remote-form.js';
 export type { RequestContext } from './grains/request-context.js';
 export type { GrainStorage } from './grains/storage.js';
 export type { GrainReminders, ReminderTick, Schedule } from './grains/timers.js';

@@ -82,7 +82,7 @@ export interface GrainClass<G extends object = object> {
 
 /** Names a grain type to a caller, and carries the type of its methods; every `GrainClass` names its own. */
 export interface GrainType<G extends object = object> {
-  readonly options: Pick<GrainOptions, 'type' | 'remoteForms' | 'idempotent'>;
+  readonly options: Pick<GrainOptions, 'type' | 'placement' | 'remoteForms' | 'idempotent'>;
   /** Type carrier; never set. */
   readonly grain?: G;
 }

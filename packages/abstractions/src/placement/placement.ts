@@ -9,6 +9,8 @@ export interface GpuPlacementStrategy {
   readonly director: string;
   /** Wanted kind of device. */
   readonly deviceType?: DeviceType;
+  /** Id of the wanted device, for example `opencl:0`: the silos that have one of that id. */
+  readonly device?: string;
   /** What the device must offer. */
   readonly capabilities?: readonly KernelRequirement[];
   /** Names of kernels that should be warm where it is placed. */
@@ -22,6 +24,9 @@ export interface GpuPlacementStrategy {
   /** Without a silo that fits: take one that has only a CPU (default; counted and logged), or refuse with `DEVICE_NOT_FOUND`. */
   readonly fallback?: 'cpu' | 'refuse';
 }
+
+/** What one call wants; goes over the strategy of the grain's class. */
+export type CallPlacement = Partial<Omit<GpuPlacementStrategy, 'director'>>;
 
 /** What a silo says about one device, at most a second old where it comes from another silo. */
 export interface DeviceCapacity {
@@ -65,6 +70,8 @@ export interface PlacementContext {
   readonly nowMs: number;
   /** 0 … 1, from the silo's own source, so that a simulation repeats. */
   random(): number;
+  /** To be told when less is chosen than the strategy wants; the silo counts and logs it. */
+  onFallback(wanted: string, chosen: string): void;
 }
 
 /** Code choosing a silo. */
@@ -74,7 +81,8 @@ export interface GpuPlacementDirector {
   readonly placesEveryCall: boolean;
   /**
    * @returns the chosen candidate's `siloId`.
-   * @throws GpuBridgeError `DEVICE_NOT_FOUND` when nothing fits and the strategy wants no less.
+   * @throws GpuBridgeError `DEVICE_NOT_FOUND` when nothing fits and the strategy wants no less, `SILO_BUSY` when all that
+   *   fit are full.
    */
   onAddActivation(strategy: GpuPlacementStrategy, target: GrainId, context: PlacementContext): string;
 }

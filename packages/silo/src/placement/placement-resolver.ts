@@ -30,7 +30,7 @@ export class PlacementResolver {
       this.directors.set(director.name, director);
     }
     const candidates = [new LocalCandidate(siloId, devices)];
-    this.context = { candidates, tenant: undefined, nowMs: 0, random: Math.random };
+    this.context = { candidates, tenant: undefined, nowMs: 0, random: Math.random, onFallback: () => undefined };
   }
 
   /**

@@ -21,6 +21,7 @@ describe('resolveOptions', () => {
       kernels: [],
       cpu: { workers: undefined, arenaMiB: 512, spinPolls: 20_000 },
       native: false,
+      requireDevice: true,
       broker: {
         queueLimit: 4096,
         tenantQueueLimit: 1024,
@@ -126,6 +127,7 @@ describe('resolveOptions', () => {
 
   it.each([
     [null, 'options'],
+    [{ requireDevice: 'no' }, 'options.requireDevice'],
     [[], 'options'],
     ['cpu', 'options'],
     [{ gpu: {} }, 'options.gpu'],

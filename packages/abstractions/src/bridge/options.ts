@@ -13,6 +13,11 @@ export interface GpuBridgeOptions {
    * asked for and not there is logged and stands in `getInfo().unavailable`; the CPU device does the work.
    */
   readonly native?: NativeOptions;
+  /**
+   * Whether the start fails when no device opens. A silo of a cluster may do without: its kernel calls go to other silos, and
+   * are `DEVICE_NOT_FOUND` where there is none. Default true.
+   */
+  readonly requireDevice?: boolean;
   readonly broker?: BrokerOptions;
   readonly health?: HealthOptions;
 }
@@ -137,6 +142,7 @@ export interface ResolvedGpuBridgeOptions {
   readonly kernels: readonly KernelDefinition[];
   readonly cpu: ResolvedCpuDeviceOptions | false;
   readonly native: ResolvedNativeOptions | false;
+  readonly requireDevice: boolean;
   readonly broker: ResolvedBrokerOptions;
   readonly health: ResolvedHealthOptions;
 }
@@ -147,8 +153,8 @@ export interface ResolvedGpuBridgeOptions {
  * @throws GpuBridgeError `INVALID_ARGUMENT` for an unknown option or a value out of its range.
  */
 export function resolveOptions(options: GpuBridgeOptions = {}): ResolvedGpuBridgeOptions {
-  known('options', options, ['kernels', 'cpu', 'native', 'broker', 'health']);
-  const { kernels = [], cpu = {}, native, broker = {}, health = {} } = options;
+  known('options', options, ['kernels', 'cpu', 'native', 'requireDevice', 'broker', 'health']);
+  const { kernels = [], cpu = {}, native, requireDevice = true, broker = {}, health = {} } = options;
   const names = new Set<string>();
   if (!Array.isArray(kernels)) throw GpuBridgeError.invalidArgument('options.kernels', kernels, 'an array of kernels');
   for (const kernel of kernels as readonly KernelDefinition[]) {
@@ -159,10 +165,13 @@ export function resolveOptions(options: GpuBridgeOptions = {}): ResolvedGpuBridg
       throw GpuBridgeError.invalidArgument('options.kernels', kernel.name, 'kernels of different names');
     names.add(kernel.name);
   }
+  if (typeof requireDevice !== 'boolean')
+    throw GpuBridgeError.invalidArgument('options.requireDevice', requireDevice, 'a boolean');
   return {
     kernels: kernels as readonly KernelDefinition[],
     cpu: cpu === false ? false : resolveCpu(cpu),
     native: native === undefined ? false : resolveNative(native),
+    requireDevice,
     broker: resolveBroker(broker),
     health: resolveHealth(health),
   };

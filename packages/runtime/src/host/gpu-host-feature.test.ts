@@ -1,5 +1,5 @@
 import { GpuBridgeError, f64, input, output, resolveOptions } from '@gpu-bridge/abstractions';
-import type { ComputeBackend, KernelCompiler, LinkMember } from '@gpu-bridge/abstractions';
+import type { ComputeBackend, GpuBridgeOptions, KernelCompiler, LinkMember } from '@gpu-bridge/abstractions';
 import { BodyCompiler, FakeClock, ReferenceBackend } from '@gpu-bridge/testkit';
 import { describe, expect, it } from 'vitest';
 import { KernelCatalog } from '../catalog/kernel-catalog.js';
@@ -12,9 +12,14 @@ function feature(...backends: ComputeBackend[]): { readonly feature: GpuHostFeat
   return featureWith(new BodyCompiler(), backends);
 }
 
-function featureWith(compiler: KernelCompiler, backends: readonly ComputeBackend[], kernels = [wide]) {
+function featureWith(
+  compiler: KernelCompiler,
+  backends: readonly ComputeBackend[],
+  kernels = [wide],
+  more: GpuBridgeOptions = {},
+) {
   const logger = new LogLines();
-  const options = resolveOptions({ kernels });
+  const options = resolveOptions({ kernels, ...more });
   const catalog = new KernelCatalog(compiler);
   return { feature: new GpuHostFeature(backends, catalog, options, new FakeClock(), logger), logger };
 }
@@ -35,6 +40,15 @@ describe('GpuHostFeature', () => {
     const { feature: devices } = feature(narrow);
     await expect(devices.start()).rejects.toMatchObject({ code: 'KERNEL_REFUSED', details: { missing: ['f64'] } });
     expect(devices.hosts).toEqual([]);
+  });
+
+  it('does not start without a device, unless none is required', async () => {
+    const { feature: devices } = feature();
+    await expect(devices.start()).rejects.toMatchObject({ code: 'BACKEND_UNAVAILABLE' });
+    const { feature: without } = featureWith(new BodyCompiler(), [], [wide], { requireDevice: false });
+    await without.start();
+    expect(without.hosts).toEqual([]);
+    await without.stop();
   });
 
   it('seals a device with the kernels that it has loaded, after all of them', async () => {

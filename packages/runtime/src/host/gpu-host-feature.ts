@@ -39,7 +39,7 @@ export class GpuHostFeature implements LifecycleParticipant {
 
   /**
    * @throws GpuBridgeError `KERNEL_BUILD_FAILED` for a kernel that does not compile or link, `BACKEND_UNAVAILABLE` when no
-   *   device opens or all are lost over the kernels, `KERNEL_REFUSED` when a kernel runs on none of them.
+   *   device opens or all are lost over the kernels and one is required, `KERNEL_REFUSED` when a kernel runs on none of them.
    */
   async start(): Promise<void> {
     try {
@@ -133,12 +133,13 @@ export class GpuHostFeature implements LifecycleParticipant {
   }
 
   private needDevices(): void {
-    if (this.hosts.length === 0) throw this.withoutDevices();
+    if (this.hosts.length === 0 && this.options.requireDevice) throw this.withoutDevices();
   }
 
   /** Of the devices that are left one must have the kernel. */
   private needTaker(kernel: CompiledKernel): void {
     this.needDevices();
+    if (this.hosts.length === 0) return;
     const { id } = kernel.descriptor;
     if (this.hosts.every((host) => host.kernel(id) === undefined)) throw this.lastRefusal.get(kernel)!;
   }

@@ -161,6 +161,13 @@ export type {
   TableOptions,
   TableRow,
 } from './cluster/cluster-port.js';
+export {
+  checkClusterAddress,
+  checkClusterCorrelation,
+  checkClusterKey,
+  checkClusterName,
+  checkClusterPayload,
+} from './cluster/cluster-names.js';
 export type { GrainCall, GrainCallFilter } from './grains/call-filter.js';
 export type { RemoteForm, RemoteSide, RemoteStream } from './grains/remote-form.js';
 export type { RequestContext } from './grains/request-context.js';

@@ -21,16 +21,21 @@ export interface ClusterPort {
   onConnectionChange(listener: (connected: boolean) => void): Disposable;
 
   /**
-   * Takes the messages sent to `address` from now on; an address has one endpoint in the cluster.
+   * Takes the messages sent to `address` from now on; an address has one endpoint in the cluster. A second one is
+   * `INVALID_ARGUMENT` where the engine can see it.
    *
    * @param address - 1 … 128 characters of `A-Z a-z 0-9 - _ .`, no empty part between dots.
    */
   listen(address: string, listener: MessageListener): Promise<ClusterEndpoint>;
 
-  /** Opens a table, creating it where it does not exist. Opened with other options than it was created with: `INVALID_ARGUMENT`. */
+  /**
+   * Opens a table, creating it where it does not exist. Opened with other options than it was created with: `INVALID_ARGUMENT`.
+   *
+   * @param name - 1 … 64 characters of `A-Z a-z 0-9 - _`.
+   */
   openTable(name: string, options?: TableOptions): Promise<ClusterTable>;
 
-  /** Opens a durable stream, creating it where it does not exist. */
+  /** Opens a durable stream, creating it where it does not exist. Names and other options: as for tables. */
   openStream(name: string, options: StreamOptions): Promise<ClusterStream>;
 }
 
@@ -50,7 +55,7 @@ export interface ClusterEndpoint {
   readonly address: string;
   /**
    * Sends at most once, without waiting; messages of one endpoint to one address arrive in order or not at all. Lost
-   * without a word when the connection breaks.
+   * without a word when the connection breaks, or is closed.
    *
    * @param payload - taken over: it may not be changed afterwards.
    * @param correlation - u32; asks for `onUndeliverable` when nobody listens at `to`.
@@ -85,8 +90,9 @@ export interface ClusterTable {
   /** Deletes a row that stands at `revision`. @returns whether it did. */
   delete(key: string, revision: number): Promise<boolean>;
   /**
-   * Tells of every row, then of every change in order of revision; after a reconnect changes are told again from where it
-   * broke. Expiry is not told.
+   * Tells of every row, then of every change in order of revision, each revision once; after a reconnect it goes on from
+   * where it broke. A change may be left out when a later one of its key is told. Expiry is not told. Never called in the
+   * stack of a writer.
    */
   watch(listener: (change: TableChange) => void): Promise<Disposable>;
 }
@@ -129,15 +135,17 @@ export interface ClusterStream {
   publish(subject: string, payload: Uint8Array, options?: PublishOptions): Promise<PublishReceipt | undefined>;
   /**
    * The entries of a subject (default: of all) for a durable consumer, in order, from where it stopped. Ending the iteration
-   * leaves what was not acknowledged to the next one of this name.
+   * leaves what was not acknowledged to the next one of this name. `signal` ends it without an error; while it waits for an
+   * entry, nothing else does. It waits while the connection is lost, and rejects with `CLUSTER_UNAVAILABLE` once the port is
+   * closed.
    */
   consume(options: ConsumeOptions): AsyncIterable<StreamEntry>;
 }
 
 export interface PublishOptions {
-  /** Repeated within the dedupe window, it is not appended again. */
+  /** Repeated within the dedupe window, it is not appended again; looked at before everything else. Not empty. */
   readonly messageId?: string;
-  /** Sequence of the subject's last entry, 0 for none: appends only behind it. */
+  /** Sequence of the subject's last entry that is still kept, 0 for none: appends only behind it. */
   readonly expectedLastSequence?: number;
 }
 
@@ -161,7 +169,7 @@ export interface StreamEntry {
   readonly subject: string;
   readonly sequence: number;
   readonly payload: Uint8Array;
-  /** Delivered before. */
+  /** Delivered before, or perhaps so, after a restart of the engine. */
   readonly redelivered: boolean;
   /** Resolves when the engine knows. */
   acknowledge(): Promise<void>;

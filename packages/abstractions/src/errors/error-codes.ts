@@ -35,8 +35,10 @@ export interface ErrorDetails {
   NOT_SAFE_INTEGER: { readonly element: number; readonly value: number | bigint; readonly dtype: DType };
   QUEUE_FULL: { readonly deviceId: string; readonly tenant: string; readonly retryAfterNs: bigint };
   ARENA_EXHAUSTED: { readonly deviceId: string; readonly requestedBytes: number; readonly capacityBytes: number };
-  DEADLINE_EXCEEDED: { readonly jobId: string; readonly deadlineNs: bigint };
-  CANCELLED: { readonly jobId: string };
+  /** `what`: `job ID` or `call TYPE/KEY.METHOD`; `jobId` only of jobs. */
+  DEADLINE_EXCEEDED: { readonly what: string; readonly jobId?: string; readonly deadlineNs: bigint };
+  /** `what`: `job ID` or `call TYPE/KEY.METHOD`; `jobId` only of jobs. */
+  CANCELLED: { readonly what: string; readonly jobId?: string };
   JOB_POISONED: { readonly jobId: string; readonly kernel: string; readonly deaths: number };
   RESULT_EXPIRED: { readonly jobId: string; readonly retentionMs: number };
   RESULT_CONSUMED: { readonly jobId: string };

@@ -76,7 +76,7 @@ export class LocalKernel implements GpuKernel<Columns, Columns> {
       if (signal?.aborted === true)
         throw new GpuBridgeError(
           'CANCELLED',
-          { jobId: job.jobId },
+          { what: `job ${job.jobId}`, jobId: job.jobId },
           'the signal was aborted before the job was submitted',
         );
       broker.submit(job);

@@ -37,14 +37,18 @@ export class DeviceErrors {
   }
 
   cancelled(job: Job): GpuBridgeError {
-    return new GpuBridgeError('CANCELLED', { jobId: job.jobId }, `job ${job.jobId} was cancelled`);
+    return new GpuBridgeError(
+      'CANCELLED',
+      { what: `job ${job.jobId}`, jobId: job.jobId },
+      `job ${job.jobId} was cancelled`,
+    );
   }
 
   deadlineExceeded(job: Job): GpuBridgeError {
     const deadlineNs = job.hints.deadlineNs ?? 0n;
     return new GpuBridgeError(
       'DEADLINE_EXCEEDED',
-      { jobId: job.jobId, deadlineNs },
+      { what: `job ${job.jobId}`, jobId: job.jobId, deadlineNs },
       `the deadline of job ${job.jobId} passed`,
     );
   }

@@ -101,7 +101,7 @@ describe('Watchdog', () => {
     submit(0, pair);
     run(0);
     const late = (job: Job): GpuBridgeError =>
-      new GpuBridgeError('DEADLINE_EXCEEDED', { jobId: job.jobId, deadlineNs: 1n }, 'late');
+      new GpuBridgeError('DEADLINE_EXCEEDED', { what: `job ${job.jobId}`, jobId: job.jobId, deadlineNs: 1n }, 'late');
     pair[0]!.end('failed', late(pair[0]!));
     clock.advanceMs(20);
     expect(killed).toEqual([]);

@@ -103,7 +103,7 @@ describe('ResultReader', () => {
     const { job, owner } = flatJob(2);
     const results = reader(job, owner);
     expect(() => reader(job, owner)).toThrow(/RESULT_CONSUMED/);
-    const error = new GpuBridgeError('CANCELLED', { jobId: job.jobId }, 'gone');
+    const error = new GpuBridgeError('CANCELLED', { what: `job ${job.jobId}`, jobId: job.jobId }, 'gone');
     const next = results.next();
     job.end('cancelled', error);
     await expect(next).rejects.toBe(error);

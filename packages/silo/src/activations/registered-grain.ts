@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { GpuBridgeError } from '@gpu-bridge/abstractions';
 import type { Grain, GrainClass, GrainContext } from '@gpu-bridge/abstractions';
+import { GrainMethod } from './grain-method.js';
 import type { Placement, PlacementResolver } from '../placement/placement-resolver.js';
 
 /** A grain class whose options were checked. */
@@ -11,6 +12,8 @@ export class RegisteredGrain {
   readonly reentrant: boolean;
   /** Throws when this silo is not where an activation belongs. */
   readonly place: Placement;
+
+  private readonly methods = new Map<string, GrainMethod>();
 
   /** @throws GpuBridgeError `INVALID_ARGUMENT` naming the option, the value and what was allowed. */
   constructor(
@@ -46,6 +49,13 @@ export class RegisteredGrain {
     this.reentrant = reentrant;
     this.maxActivations = kind === 'keyed' ? 1 : (maxLocal ?? Math.min(availableParallelism(), 1024));
     this.place = placements.resolve(`${field}.options.placement`, placement);
+  }
+
+  /** The method of a name, whether the class has it or not. */
+  method(name: string): GrainMethod {
+    let method = this.methods.get(name);
+    if (method === undefined) this.methods.set(name, (method = new GrainMethod(this.type, name)));
+    return method;
   }
 
   create(context: GrainContext): object & Grain {

@@ -1,20 +1,31 @@
-import { GrainMethod } from '../activations/grain-method.js';
-import type { GrainSlot } from '../activations/grain-slot.js';
+import type { GrainId, RequestContext } from '@gpu-bridge/abstractions';
+import type { GrainMethod } from '../activations/grain-method.js';
+import type { CallTarget } from './call-target.js';
 
-const SLOT = Symbol('slot');
+const TARGET = Symbol('target');
+const REQUEST = Symbol('request');
 
 /** What every reference is; its methods come from {@link GrainReferences}. */
 class GrainReferenceBase {
-  readonly [SLOT]: GrainSlot;
+  readonly [TARGET]: CallTarget;
+  readonly [REQUEST]: RequestContext;
 
-  constructor(slot: GrainSlot) {
-    this[SLOT] = slot;
+  constructor(target: CallTarget, request: RequestContext) {
+    this[TARGET] = target;
+    this[REQUEST] = request;
   }
 
   toString(): string {
-    const { type, key } = this[SLOT].id;
+    const { type, key } = this[TARGET].id;
     return `${type}/${key}`;
   }
+}
+
+/** The grain that a reference names; undefined for anything that is no reference. */
+export function referencedGrain(value: unknown): GrainId | undefined {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, TARGET)
+    ? (value as GrainReferenceBase)[TARGET].id
+    : undefined;
 }
 
 /**
@@ -25,27 +36,37 @@ class GrainReferenceBase {
  * adds the method there. A call therefore costs a plain property access, and a method exists once, not once per key.
  */
 export class GrainReferences {
-  private readonly methods: object;
+  private readonly reference: new (target: CallTarget, request: RequestContext) => GrainReferenceBase;
 
-  constructor(grainType: string) {
-    const methods = (this.methods = Object.create(
+  /** @param methodOf - the method of a name, whether the class has it or not. */
+  constructor(methodOf: (name: string) => GrainMethod) {
+    this.reference = class extends GrainReferenceBase {};
+    const methods: object = this.reference.prototype;
+    Object.setPrototypeOf(
+      methods,
       new Proxy(GrainReferenceBase.prototype, {
         get(base, name, receiver): unknown {
           if (typeof name === 'symbol' || NOT_METHODS.has(name) || name in base)
             return Reflect.get(base, name, receiver);
-          const method = new GrainMethod(grainType, name);
+          const method = methodOf(name);
           const value = function (this: GrainReferenceBase, ...args: unknown[]): Promise<unknown> {
-            return this[SLOT].call(method, args);
+            return this[TARGET].call(method, args, this[REQUEST]);
           };
           Object.defineProperty(methods, name, { value });
           return value;
         },
       }),
-    ) as object);
+    );
   }
 
-  create(slot: GrainSlot): object {
-    return Object.freeze(Object.setPrototypeOf(new GrainReferenceBase(slot), this.methods) as object);
+  /** @param request - checked. */
+  create(target: CallTarget, request: RequestContext): object {
+    return Object.freeze(new this.reference(target, request));
+  }
+
+  /** A reference to the same grain whose calls carry `request`. */
+  withRequest(reference: object, request: RequestContext): object {
+    return this.create((reference as GrainReferenceBase)[TARGET], request);
   }
 }
 

@@ -10,11 +10,13 @@ import type {
   GrainType,
   LifecycleParticipant,
   Logger,
+  RequestContext,
 } from '@gpu-bridge/abstractions';
 import type { GrainSlot, SlotHost } from '../activations/grain-slot.js';
 import { RegisteredGrain } from '../activations/registered-grain.js';
 import { PlacementResolver } from '../placement/placement-resolver.js';
 import { PreferLocalPlacementDirector } from '../placement/prefer-local-placement-director.js';
+import { NO_REQUEST, checkRequest } from '../references/request-context.js';
 import { SlotTable } from '../references/slot-table.js';
 import { resolveSiloOptions } from './silo-options.js';
 import type { SiloOptions } from './silo-options.js';
@@ -89,7 +91,11 @@ export class Silo implements GrainFactory, LifecycleParticipant {
     for (const grainClass of services.grainClasses) this.register(new RegisteredGrain(grainClass, placements));
   }
 
-  getGrain<G extends object>(grain: GrainClass<G> | GrainType<G>, key: string): GrainReference<G> {
+  getGrain<G extends object>(
+    grain: GrainClass<G> | GrainType<G>,
+    key: string,
+    request: RequestContext = NO_REQUEST,
+  ): GrainReference<G> {
     const type = grain?.options?.type;
     const slotTable = this.slotTables.get(type);
     if (slotTable === undefined) {
@@ -103,7 +109,7 @@ export class Silo implements GrainFactory, LifecycleParticipant {
     if (typeof key !== 'string' || key.length < 1 || key.length > 256) {
       throw GpuBridgeError.invalidArgument('key', key, 'a string of 1..256 characters');
     }
-    return slotTable.reference(key) as GrainReference<G>;
+    return slotTable.reference(key, checkRequest(request)) as GrainReference<G>;
   }
 
   getInfo(): SiloInfo {
@@ -191,7 +197,7 @@ export class Silo implements GrainFactory, LifecycleParticipant {
       get state() {
         return state();
       },
-      getGrain: (grain, key) => this.getGrain(grain, key),
+      getGrain: (grain, key, request) => this.getGrain(grain, key, request),
       nextActivationId: () => `${this.siloId}/${++this.activationsMade}`,
       refusal: () => this.refusal(),
       occupied: (slot) => {

@@ -23,3 +23,13 @@ export { backendCases, describeBackendConformance } from './conformance/backend-
 export { BACKEND_FAULTS } from './faults/backend-fault.js';
 export type { BackendFault } from './faults/backend-fault.js';
 export { faultyBackend } from './faults/faulty-backend.js';
+export { runClusterPortCase } from './cluster/cluster-port-case.js';
+export type {
+  ClusterFeature,
+  ClusterPortCase,
+  ClusterPortContext,
+  ClusterPortOutcome,
+  ClusterPortSubject,
+  ClusterUnderTest,
+} from './cluster/cluster-port-case.js';
+export { clusterPortCases, describeClusterPortContract } from './cluster/cluster-port-contract.js';

@@ -145,6 +145,7 @@ export type {
   PlacementContext,
   SiloCandidate,
 } from './placement/placement.js';
+export { rendezvous } from './placement/rendezvous.js';
 export type {
   ClusterEndpoint,
   ClusterPort,

@@ -1,8 +1,8 @@
 import { Tokens } from '@gpu-bridge/abstractions';
 import type { Clock, GpuBridge, GpuPlacementDirector, GrainClass, Logger } from '@gpu-bridge/abstractions';
 import { ContainerModule } from 'inversify';
+import { builtInDirectors } from './placement/built-in-directors.js';
 import { capacityOf } from './placement/device-capacity.js';
-import { PreferLocalPlacementDirector } from './placement/prefer-local-placement-director.js';
 import { Silo } from './silo/silo.js';
 import type { SiloOptions } from './silo/silo-options.js';
 
@@ -12,9 +12,9 @@ import type { SiloOptions } from './silo/silo-options.js';
  */
 export function siloModule(options?: SiloOptions): ContainerModule {
   return new ContainerModule(({ bind }) => {
-    bind<GpuPlacementDirector>(Tokens.PlacementDirector)
-      .toResolvedValue(() => new PreferLocalPlacementDirector())
-      .inSingletonScope();
+    for (const director of builtInDirectors()) {
+      bind<GpuPlacementDirector>(Tokens.PlacementDirector).toConstantValue(director);
+    }
     bind(Silo)
       .toResolvedValue(
         (

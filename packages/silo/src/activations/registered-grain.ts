@@ -1,24 +1,23 @@
 import { availableParallelism } from 'node:os';
 import { GpuBridgeError } from '@gpu-bridge/abstractions';
-import type { Grain, GrainClass, GrainContext } from '@gpu-bridge/abstractions';
+import type { Grain, GrainClass, GrainContext, GrainId } from '@gpu-bridge/abstractions';
 import { GrainMethod } from './grain-method.js';
-import type { Placement, PlacementResolver } from '../placement/placement-resolver.js';
+import type { ClassPlacement, PlacedClass, PlacementResolver } from '../placement/placement-resolver.js';
 
 /** A grain class whose options were checked. */
-export class RegisteredGrain {
+export class RegisteredGrain implements PlacedClass {
   readonly type: string;
   /** Activations that may exist per key. */
   readonly maxActivations: number;
   readonly reentrant: boolean;
-  /** Throws when this silo is not where an activation belongs. */
-  readonly place: Placement;
+  readonly placement: ClassPlacement;
 
   private readonly methods = new Map<string, GrainMethod>();
 
   /** @throws GpuBridgeError `INVALID_ARGUMENT` naming the option, the value and what was allowed. */
   constructor(
     private readonly grainClass: GrainClass,
-    placements: PlacementResolver,
+    private readonly placements: PlacementResolver,
   ) {
     const { options } = grainClass;
     if (typeof options?.type !== 'string' || options.type.length < 1 || options.type.length > 128) {
@@ -48,7 +47,7 @@ export class RegisteredGrain {
     this.type = type;
     this.reentrant = reentrant;
     this.maxActivations = kind === 'keyed' ? 1 : (maxLocal ?? Math.min(availableParallelism(), 1024));
-    this.place = placements.resolve(`${field}.options.placement`, placement);
+    this.placement = placements.resolve(`${field}.options.placement`, placement);
   }
 
   /** The method of a name, whether the class has it or not. */
@@ -56,6 +55,11 @@ export class RegisteredGrain {
     let method = this.methods.get(name);
     if (method === undefined) this.methods.set(name, (method = new GrainMethod(this.type, name)));
     return method;
+  }
+
+  /** Throws when this silo is not where an activation belongs. */
+  place(target: GrainId): void {
+    this.placements.confirm(this, target);
   }
 
   create(context: GrainContext): object & Grain {

@@ -14,6 +14,11 @@ export interface SiloOptions {
   readonly sweepIntervalMs?: number;
   /** Calls that may wait per grain key, 1 … 10^6; beyond it: `QUEUE_FULL`. Default 10,000. */
   readonly callQueueLimit?: number;
+  /**
+   * Calls that directors may place on this silo at once, 1 … 10^6; beyond it the silo refuses with `SILO_BUSY`, and they go
+   * elsewhere. Counts only in a cluster: alone, the queues of the devices limit. Default 256.
+   */
+  readonly placedCallLimit?: number;
   /** How long `stop` waits for accepted calls and `onDeactivate`, ms. Default 30,000. */
   readonly drainTimeoutMs?: number;
 }
@@ -25,6 +30,7 @@ const FIELDS = new Set<string>([
   'idleAfterMs',
   'sweepIntervalMs',
   'callQueueLimit',
+  'placedCallLimit',
   'drainTimeoutMs',
 ] satisfies (keyof SiloOptions)[]);
 /** Timers take a signed 32-bit delay. */
@@ -57,6 +63,7 @@ export function resolveSiloOptions(options: SiloOptions = {}): ResolvedSiloOptio
       MAX_DELAY_MS,
     ),
     callQueueLimit: integer('callQueueLimit', options.callQueueLimit ?? 10_000, 1, 1e6),
+    placedCallLimit: integer('placedCallLimit', options.placedCallLimit ?? 256, 1, 1e6),
     drainTimeoutMs: integer('drainTimeoutMs', options.drainTimeoutMs ?? 30_000, 0, MAX_DELAY_MS),
   };
 }

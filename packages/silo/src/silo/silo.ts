@@ -14,8 +14,9 @@ import type {
 } from '@gpu-bridge/abstractions';
 import type { GrainSlot, SlotHost } from '../activations/grain-slot.js';
 import { RegisteredGrain } from '../activations/registered-grain.js';
+import { builtInDirectors } from '../placement/built-in-directors.js';
+import { CapacityLedger } from '../placement/capacity-ledger.js';
 import { PlacementResolver } from '../placement/placement-resolver.js';
-import { PreferLocalPlacementDirector } from '../placement/prefer-local-placement-director.js';
 import { NO_REQUEST, checkRequest } from '../references/request-context.js';
 import { SlotTable } from '../references/slot-table.js';
 import { resolveSiloOptions } from './silo-options.js';
@@ -26,7 +27,7 @@ export interface SiloServices {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly grainClasses: readonly GrainClass[];
-  /** Default: `PreferLocalPlacementDirector` alone. */
+  /** Default: `prefer-local`, `random`, `hash` and `least-loaded`. */
   readonly placementDirectors?: readonly GpuPlacementDirector[];
   /** Asked when a director wants to know; default: a silo without devices. */
   readonly describeDevices?: () => readonly DeviceCapacity[];
@@ -75,7 +76,8 @@ export class Silo implements GrainFactory, LifecycleParticipant {
    *   placement strategy whose director is not there.
    */
   constructor(services: SiloServices, options?: SiloOptions) {
-    const { siloId, idleAfterMs, sweepIntervalMs, drainTimeoutMs, callQueueLimit } = resolveSiloOptions(options);
+    const { siloId, idleAfterMs, sweepIntervalMs, drainTimeoutMs, callQueueLimit, placedCallLimit } =
+      resolveSiloOptions(options);
     this.siloId = siloId;
     this.idleAfterMs = idleAfterMs;
     this.sweepIntervalMs = sweepIntervalMs;
@@ -83,11 +85,15 @@ export class Silo implements GrainFactory, LifecycleParticipant {
     this.clock = services.clock;
     this.logger = services.logger;
     this.host = this.slotHost(callQueueLimit);
-    const placements = new PlacementResolver(
+    const placements = new PlacementResolver({
       siloId,
-      services.placementDirectors ?? [new PreferLocalPlacementDirector()],
-      services.describeDevices ?? (() => []),
-    );
+      clock: services.clock,
+      logger: services.logger,
+      directors: services.placementDirectors ?? builtInDirectors(),
+      capacity: new CapacityLedger(placedCallLimit),
+      devices: services.describeDevices ?? (() => []),
+      activations: () => this.getInfo().activations,
+    });
     for (const grainClass of services.grainClasses) this.register(new RegisteredGrain(grainClass, placements));
   }
 

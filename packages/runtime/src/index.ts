@@ -8,3 +8,5 @@ export { BrokerService } from './host/broker-service.js';
 export { GpuHostFeature } from './host/gpu-host-feature.js';
 export { PersistentKernelHost } from './kernel-host/persistent-kernel-host.js';
 export { runtimeModule } from './module.js';
+export { CapacityPlacementDirector } from './placement/capacity-placement-director.js';
+export type { PlacementMargins } from './placement/capacity-placement-director.js';

@@ -7,6 +7,7 @@ import { SystemClock } from './clock/system-clock.js';
 import { ConsoleLogger } from './diagnostics/console-logger.js';
 import { BrokerService } from './host/broker-service.js';
 import { GpuHostFeature } from './host/gpu-host-feature.js';
+import { CapacityPlacementDirector } from './placement/capacity-placement-director.js';
 
 const HostFeature = Symbol.for('@gpu-bridge/runtime/GpuHostFeature');
 const Catalog = Symbol.for('@gpu-bridge/runtime/KernelCatalog');
@@ -51,6 +52,9 @@ export const runtimeModule = new ContainerModule(({ bind }) => {
       ) => new LocalGpuBridge(feature, catalog, options, clock, logger),
       [HostFeature, Catalog, Tokens.Options, Tokens.Clock, Tokens.Logger],
     )
+    .inSingletonScope();
+  bind(Tokens.PlacementDirector)
+    .toDynamicValue(() => new CapacityPlacementDirector())
     .inSingletonScope();
   bind(Tokens.LifecycleParticipant).toService(HostFeature);
   bind(Tokens.LifecycleParticipant)

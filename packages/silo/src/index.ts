@@ -1,3 +1,7 @@
+export { InProcessCluster } from './cluster/in-process-cluster.js';
+export type { InProcessClusterOptions } from './cluster/in-process-cluster.js';
+export type { InProcessPort } from './cluster/in-process-port.js';
+export type { Hop, HopKind, Network, Passage } from './cluster/network.js';
 export { siloModule } from './module.js';
 export { PreferLocalPlacementDirector } from './placement/prefer-local-placement-director.js';
 export { resolveSiloOptions } from './silo/silo-options.js';

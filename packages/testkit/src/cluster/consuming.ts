@@ -23,9 +23,9 @@ export class Consuming {
 
   /** Asks for the next entry without waiting for it. */
   async pending(): Promise<StreamEntry> {
-    const { value, done } = await this.entries.next();
-    assert.ok(done !== true, 'the iteration ended');
-    return value;
+    const result = await this.entries.next();
+    assert.ok(result.done !== true, 'the iteration ended');
+    return result.value;
   }
 
   /** The payloads of the next entries, which are acknowledged. */

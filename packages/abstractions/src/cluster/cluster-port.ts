@@ -143,7 +143,10 @@ export interface ClusterStream {
 }
 
 export interface PublishOptions {
-  /** Repeated within the dedupe window, it is not appended again; looked at before everything else. Not empty. */
+  /**
+   * Repeated within the dedupe window, it is not appended again; looked at before everything else. Not empty. An engine that
+   * restarts may forget those of acknowledged entries.
+   */
   readonly messageId?: string;
   /** Sequence of the subject's last entry that is still kept, 0 for none: appends only behind it. */
   readonly expectedLastSequence?: number;
@@ -169,7 +172,7 @@ export interface StreamEntry {
   readonly subject: string;
   readonly sequence: number;
   readonly payload: Uint8Array;
-  /** Delivered before, or perhaps so, after a restart of the engine. */
+  /** Delivered before, or perhaps so: after a restart of the engine, or when fetched for an iteration that ended. */
   readonly redelivered: boolean;
   /** Resolves when the engine knows. */
   acknowledge(): Promise<void>;

@@ -52,19 +52,16 @@ export const consumerCases: readonly ClusterPortCase[] = [
       await first.end();
       await cluster.elapse(1_500);
       const second = new Consuming(other, within, settings);
-      const seen: [string, boolean][] = [];
+      const seen: string[] = [];
       for (let i = 0; i < 4; i++) {
         const entry = await second.next();
-        seen.push([text(entry.payload), entry.redelivered]);
+        const payload = text(entry.payload);
+        seen.push(payload);
+        // 4 and 5 were not handed out, but the engine may have fetched them for the first iteration.
+        if (payload === '1' || payload === '3') assert.equal(entry.redelivered, true, `entry ${payload} came again`);
         await entry.acknowledge();
       }
-      const wanted = [
-        ['1', true],
-        ['3', true],
-        ['4', false],
-        ['5', false],
-      ];
-      assert.deepEqual(seen.sort(), wanted);
+      assert.deepEqual(seen.sort(), ['1', '3', '4', '5']);
       await publish(stream, 'subject', 'end');
       assert.deepEqual(await second.take(1), ['end']);
       await second.end();

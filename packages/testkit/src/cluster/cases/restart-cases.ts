@@ -37,7 +37,7 @@ export const restartCases: readonly ClusterPortCase[] = [
     },
   },
   {
-    name: 'keeps what was not acknowledged, messageIds and sequences across a restart',
+    name: 'keeps what was not acknowledged, with messageIds and sequences, across a restart',
     async run({ open, cluster, need, within }) {
       need('restart');
       const options = { maxEntries: 3 };
@@ -54,7 +54,6 @@ export const restartCases: readonly ClusterPortCase[] = [
         sequence: second.sequence,
         duplicate: true,
       });
-      assert.equal((await publish(after, 'subject', 'again', { messageId: 'm-1' })).duplicate, true);
       const fourth = await publish(after, 'subject', 'fourth', { expectedLastSequence: third.sequence });
       assert.ok(fourth.sequence > third.sequence);
       const going = new Consuming(after, within);

@@ -17,6 +17,7 @@ const NOT_NOW = new Set([
   10_008, // JetStream system temporarily unavailable
   10_009, // server is not a cluster member leader
   10_023, // insufficient resources, which servers that just started report as well
+  10_065, // subjects overlap with an existing stream: another silo makes the same one at this moment
   10_074, // replicas > 1 not supported yet: a server that has not joined its cluster
 ]);
 

@@ -35,6 +35,8 @@ export interface Attempt {
   readonly isRead?: boolean;
   /** For starting servers: how long to try, instead of `retryForMs`. */
   readonly forMs?: number;
+  /** Ends the trying. */
+  readonly signal?: AbortSignal;
 }
 
 /** The connection to NATS: comes back by itself, and turns what goes wrong into `CLUSTER_UNAVAILABLE`. */
@@ -49,7 +51,7 @@ export class NatsLink {
   private manager: JetStreamManager | undefined;
   private client: JetStreamClient | undefined;
   private isConnected = false;
-  private isClosed = false;
+  private closing: Promise<void> | undefined;
   private reconnects = 0;
 
   constructor(
@@ -88,7 +90,7 @@ export class NatsLink {
   async open(): Promise<void> {
     const endMs = performance.now() + this.timing.startTimeoutMs;
     const connection = await this.connect(endMs);
-    if (this.isClosed) {
+    if (this.isClosing) {
       await connection.close();
       throw clusterUnavailable('connect to NATS', 'the port was closed');
     }
@@ -107,6 +109,10 @@ export class NatsLink {
   onConnectionChange(listener: (connected: boolean) => void): Disposable {
     this.listeners.add(listener);
     return { [Symbol.dispose]: () => void this.listeners.delete(listener) };
+  }
+
+  private get isClosing(): boolean {
+    return this.closing !== undefined;
   }
 
   get connected(): boolean {
@@ -162,7 +168,7 @@ export class NatsLink {
   async attempt<T>(
     what: string,
     run: (services: { connection: NatsConnection; client: JetStreamClient; manager: JetStreamManager }) => Promise<T>,
-    { isRead = false, forMs = this.timing.retryForMs }: Attempt = {},
+    { isRead = false, forMs = this.timing.retryForMs, signal }: Attempt = {},
   ): Promise<T> {
     const endMs = performance.now() + forMs;
     for (;;) {
@@ -182,14 +188,18 @@ export class NatsLink {
           if (!mayRepeat) throw clusterUnavailable(what, reason, cause);
         }
       }
-      if (performance.now() + RETRY_PAUSE_MS > endMs) throw clusterUnavailable(what, reason, cause);
+      const isOver = performance.now() + RETRY_PAUSE_MS > endMs || signal?.aborted === true;
+      if (isOver) throw clusterUnavailable(what, reason, cause);
       await pause(RETRY_PAUSE_MS);
     }
   }
 
   /** Sends what was accepted and disconnects. */
-  async close(): Promise<void> {
-    this.isClosed = true;
+  close(): Promise<void> {
+    return (this.closing ??= this.disconnect());
+  }
+
+  private async disconnect(): Promise<void> {
     const { connection } = this;
     if (connection === undefined || connection.isClosed()) return;
     // Draining waits for an answer of the server; a connection that is broken gives none.
@@ -197,7 +207,7 @@ export class NatsLink {
     const timeUp = pause(DRAIN_LIMIT_MS, undefined, { signal: limit.signal }).catch(() => undefined);
     const drained = this.isConnected ? connection.drain().catch(() => undefined) : undefined;
     this.isConnected = false;
-    await Promise.race([drained, timeUp]);
+    if (drained !== undefined) await Promise.race([drained, timeUp]);
     limit.abort();
     await connection.close();
   }
@@ -205,7 +215,7 @@ export class NatsLink {
   private opened(what: string): NatsConnection {
     const { connection } = this;
     if (connection === undefined) throw clusterUnavailable(what, 'the port is not open');
-    if (this.isClosed || connection.isClosed()) throw clusterUnavailable(what, 'the connection is closed');
+    if (this.isClosing || connection.isClosed()) throw clusterUnavailable(what, 'the connection is closed');
     return connection;
   }
 
@@ -215,7 +225,7 @@ export class NatsLink {
         return await connect(this.connectOptions());
       } catch (error) {
         const { reason, isLasting } = connectFailureOf(error);
-        if (isLasting || this.isClosed || performance.now() + RETRY_PAUSE_MS > endMs)
+        if (isLasting || this.isClosing || performance.now() + RETRY_PAUSE_MS > endMs)
           throw clusterUnavailable('connect to NATS', reason, error);
       }
       await pause(RETRY_PAUSE_MS);
@@ -248,7 +258,7 @@ export class NatsLink {
     for await (const status of connection.status()) this.onStatus(status);
     const error = await connection.closed();
     this.change(false);
-    if (!this.isClosed)
+    if (!this.isClosing)
       this.logger.error('the connection to NATS ended for good', { reason: error?.message ?? 'unknown' });
   }
 
@@ -270,7 +280,7 @@ export class NatsLink {
   }
 
   private change(connected: boolean): void {
-    if (this.isClosed || this.isConnected === connected) return;
+    if (this.isClosing || this.isConnected === connected) return;
     this.isConnected = connected;
     this.logger.info(connected ? 'connected to NATS again' : 'lost the connection to NATS');
     for (const listener of this.listeners) listener(connected);

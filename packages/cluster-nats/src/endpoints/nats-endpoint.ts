@@ -1,9 +1,10 @@
+import { checkClusterCorrelation, checkClusterPayload } from '@gpu-bridge/abstractions';
 import type { ClusterEndpoint, Logger, MessageListener } from '@gpu-bridge/abstractions';
 import type { Msg, Subscription } from '@nats-io/transport-node';
 import type { NatsLink } from '../connection/nats-link.js';
 import { clusterUnavailable, failureOf } from '../connection/nats-failure.js';
 import type { Names } from '../naming/names.js';
-import { checkPayload, plain } from '../naming/payload.js';
+import { plain } from '../naming/plain-bytes.js';
 
 /** Subjects are made once per peer; peers that restarted often are forgotten all at once. */
 const MOST_SUBJECTS = 4_096;
@@ -55,7 +56,8 @@ export class NatsEndpoint implements ClusterEndpoint {
 
   send(to: string, payload: Uint8Array, correlation?: number): void {
     const { link } = this.services;
-    checkPayload('payload', payload, link.maxPayloadBytes);
+    checkClusterPayload(payload, link.maxPayloadBytes);
+    checkClusterCorrelation(correlation);
     const subject = this.subjects.get(to) ?? this.subjectOf(to);
     if (this.isClosed) return;
     this.reply.reply = correlation === undefined ? '' : this.inbox + correlation;

@@ -13,6 +13,7 @@ import { GpuBridgeError } from '@gpu-bridge/abstractions';
 import { DiscardPolicy, JetStreamApiCodes, JetStreamApiError, RetentionPolicy, StorageType } from '@nats-io/jetstream';
 import type { StreamConfig } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
+import { clusterUnavailable } from '../connection/nats-failure.js';
 import { NatsLink } from '../connection/nats-link.js';
 import { NatsEndpoint } from '../endpoints/nats-endpoint.js';
 import { Names } from '../naming/names.js';
@@ -57,6 +58,8 @@ export class NatsClusterPort implements ClusterPort {
   }
 
   open(): Promise<void> {
+    if (this.closing.signal.aborted)
+      return Promise.reject(clusterUnavailable('connect to NATS', 'the port was closed'));
     return (this.opening ??= this.link.open());
   }
 
@@ -74,7 +77,7 @@ export class NatsClusterPort implements ClusterPort {
 
   async listen(address: string, listener: MessageListener): Promise<ClusterEndpoint> {
     const { link, names, logger } = this;
-    names.endpointSubject(address);
+    names.endpointSubject(address); // refuses a bad one before anything else does
     if (this.endpoints.has(address))
       throw GpuBridgeError.invalidArgument('address', address, 'one that nobody listens at');
     const forget = (): void => void this.endpoints.delete(address);

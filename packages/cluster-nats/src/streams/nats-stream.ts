@@ -5,13 +5,12 @@ import type {
   PublishReceipt,
   StreamEntry,
 } from '@gpu-bridge/abstractions';
-import { GpuBridgeError } from '@gpu-bridge/abstractions';
+import { GpuBridgeError, checkClusterAddress, checkClusterName, checkClusterPayload } from '@gpu-bridge/abstractions';
 import { JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
 import { headers } from '@nats-io/transport-node';
 import type { MsgHdrs } from '@nats-io/transport-node';
 import type { NatsLink } from '../connection/nats-link.js';
-import { checkConsumer, checkSubject } from '../naming/names.js';
-import { checkPayload } from '../naming/payload.js';
+import type { Place } from '../naming/names.js';
 import { StreamConsumer } from './stream-consumer.js';
 
 /** "stream store failed"; the text says of what. */
@@ -22,7 +21,7 @@ export class NatsStream implements ClusterStream {
   constructor(
     private readonly link: NatsLink,
     readonly name: string,
-    private readonly place: { readonly stream: string; readonly prefix: string },
+    private readonly place: Place,
     private readonly maxEntries: number,
     /** Ends every iteration. */
     private readonly closing: AbortSignal,
@@ -33,8 +32,8 @@ export class NatsStream implements ClusterStream {
     payload: Uint8Array,
     options: PublishOptions = {},
   ): Promise<PublishReceipt | undefined> {
-    checkSubject(subject);
-    checkPayload('payload', payload, this.link.maxPayloadBytes);
+    checkClusterAddress(subject, 'subject');
+    checkClusterPayload(payload, this.link.maxPayloadBytes);
     const fields = headersOf(options);
     return this.link.attempt(`append to ${this.name}`, async ({ connection }) => {
       try {
@@ -50,16 +49,15 @@ export class NatsStream implements ClusterStream {
     });
   }
 
-  consume(options: ConsumeOptions): AsyncIterable<StreamEntry> {
-    const { consumer, subject, maxUnacknowledged, acknowledgeWithinMs = 30_000 } = options;
-    checkConsumer(consumer);
-    if (subject !== undefined) checkSubject(subject);
-    positive('options.maxUnacknowledged', maxUnacknowledged);
-    positive('options.acknowledgeWithinMs', acknowledgeWithinMs);
-    const { link, place, closing } = this;
-    const signal = options.signal === undefined ? closing : AbortSignal.any([closing, options.signal]);
-    const settings = { name: this.name, ...place, consumer, subject, maxUnacknowledged, acknowledgeWithinMs };
-    return { [Symbol.asyncIterator]: () => new StreamConsumer(link, settings, signal).entries() };
+  async *consume(options: ConsumeOptions): AsyncGenerator<StreamEntry, void, undefined> {
+    const { consumer, subject, maxUnacknowledged, acknowledgeWithinMs = 30_000, signal } = options;
+    checkClusterName(consumer, 'options.consumer');
+    if (subject !== undefined) checkClusterAddress(subject, 'options.subject');
+    atLeast(1, 'options.maxUnacknowledged', maxUnacknowledged);
+    atLeast(1, 'options.acknowledgeWithinMs', acknowledgeWithinMs);
+    const { link, name, place, closing } = this;
+    const settings = { name, ...place, consumer, subject, maxUnacknowledged, acknowledgeWithinMs };
+    yield* new StreamConsumer(link, settings).entries(closing, signal);
   }
 
   private full(): GpuBridgeError<'STREAM_FULL'> {
@@ -71,12 +69,30 @@ export class NatsStream implements ClusterStream {
 function headersOf({ messageId, expectedLastSequence }: PublishOptions): MsgHdrs | undefined {
   if (messageId === undefined && expectedLastSequence === undefined) return undefined;
   const fields = headers();
-  if (messageId !== undefined) fields.set('Nats-Msg-Id', messageId);
-  if (expectedLastSequence !== undefined) fields.set('Nats-Expected-Last-Subject-Sequence', `${expectedLastSequence}`);
+  if (messageId !== undefined) {
+    if (!isHeaderValue(messageId))
+      throw GpuBridgeError.invalidArgument('options.messageId', messageId, '1 … 256 characters, no control characters');
+    fields.set('Nats-Msg-Id', messageId);
+  }
+  if (expectedLastSequence !== undefined) {
+    atLeast(0, 'options.expectedLastSequence', expectedLastSequence);
+    fields.set('Nats-Expected-Last-Subject-Sequence', `${expectedLastSequence}`);
+  }
   return fields;
 }
 
-function positive(field: string, value: number): void {
-  if (!Number.isSafeInteger(value) || value < 1)
-    throw GpuBridgeError.invalidArgument(field, value, 'an integer of at least 1');
+/** What a header can hold, which has no room for lines and loses outer spaces. */
+function isHeaderValue(text: string): boolean {
+  return (
+    typeof text === 'string' &&
+    text.length >= 1 &&
+    text.length <= 256 &&
+    /^[^\p{Cc}]+$/u.test(text) &&
+    text === text.trim()
+  );
+}
+
+function atLeast(low: number, field: string, value: number): void {
+  if (!Number.isSafeInteger(value) || value < low)
+    throw GpuBridgeError.invalidArgument(field, value, `an integer of at least ${low}`);
 }

@@ -5,7 +5,7 @@ import { nanos } from '@nats-io/transport-node';
 import { GpuBridgeError, invariant } from '@gpu-bridge/abstractions';
 import { clusterUnavailable, failureOf } from '../connection/nats-failure.js';
 import type { NatsLink } from '../connection/nats-link.js';
-import { plain } from '../naming/payload.js';
+import { plain } from '../naming/plain-bytes.js';
 
 /** A request for entries lasts this long. With the library's 30 s, consumers stood still after their server was killed. */
 const PULL_MS = 2_000;
@@ -34,37 +34,46 @@ export class StreamConsumer {
   private deliveredBefore = 0;
   private wake: () => void = () => undefined;
   private hasEnded = false;
-  private failure: Error | undefined;
+  private reason: Error | undefined;
 
   constructor(
     private readonly link: NatsLink,
     private readonly settings: ConsumerSettings,
-    private readonly signal: AbortSignal,
   ) {}
 
-  async *entries(): AsyncGenerator<StreamEntry, void, undefined> {
-    if (this.signal.aborted) return;
-    const messages = await this.open();
-    const end = (): void => messages.stop();
-    this.signal.addEventListener('abort', end);
-    void messages.closed().then((error) => this.end(error ?? undefined));
+  /**
+   * @param closing - of the port: ends the iteration with an error.
+   * @param ending - of the caller: ends it without one.
+   */
+  async *entries(closing: AbortSignal, ending?: AbortSignal): AsyncGenerator<StreamEntry, void, undefined> {
+    const isEnded = (): boolean => ending?.aborted === true;
+    if (isEnded()) return;
+    const wake = (): void => this.wake();
+    closing.addEventListener('abort', wake);
+    ending?.addEventListener('abort', wake);
+    let messages: ConsumerMessages | undefined;
     try {
+      messages = await this.open(ending === undefined ? closing : AbortSignal.any([closing, ending]));
+      void messages.closed().then((error) => this.end(error ?? undefined));
       for (;;) {
+        if (isEnded()) return;
+        if (closing.aborted) throw clusterUnavailable(`read ${this.settings.name}`, 'the port was closed');
         const message = this.arrived.shift();
-        if (this.signal.aborted) return;
         if (message !== undefined) yield this.entryOf(message);
-        else if (this.hasEnded) break;
+        else if (this.hasEnded) throw this.failure();
         else await new Promise<void>((resolve) => (this.wake = resolve));
       }
-      if (this.failure !== undefined)
-        throw clusterUnavailable(`read ${this.settings.name}`, failureOf(this.failure).reason, this.failure);
+    } catch (error) {
+      if (!isEnded()) throw error;
     } finally {
-      this.signal.removeEventListener('abort', end);
-      messages.stop();
+      closing.removeEventListener('abort', wake);
+      ending?.removeEventListener('abort', wake);
+      messages?.stop();
     }
   }
 
-  private async open(): Promise<ConsumerMessages> {
+  /** Waits for the connection as long as it takes: an iteration that was lost in the middle does, too. */
+  private async open(signal: AbortSignal): Promise<ConsumerMessages> {
     const { name, maxUnacknowledged, subject } = this.settings;
     return this.link.attempt(
       `read ${name}`,
@@ -80,7 +89,7 @@ export class StreamConsumer {
           throw GpuBridgeError.invalidArgument('options.subject', subject, 'a subject that no other consumer reads');
         }
       },
-      { isRead: true },
+      { isRead: true, forMs: Infinity, signal },
     );
   }
 
@@ -123,8 +132,14 @@ export class StreamConsumer {
 
   private end(error: Error | undefined): void {
     this.hasEnded = true;
-    this.failure = error;
+    this.reason = error;
     this.wake();
+  }
+
+  private failure(): GpuBridgeError {
+    const { reason } = this;
+    const why = reason === undefined ? 'the connection is closed' : failureOf(reason).reason;
+    return clusterUnavailable(`read ${this.settings.name}`, why, reason);
   }
 
   private entryOf(message: JsMsg): StreamEntry {

@@ -1,11 +1,12 @@
+import { checkClusterKey, checkClusterPayload } from '@gpu-bridge/abstractions';
 import type { ClusterTable, Logger, TableChange, TableRow } from '@gpu-bridge/abstractions';
 import { JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
 import { headers } from '@nats-io/transport-node';
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
 import { clusterUnavailable } from '../connection/nats-failure.js';
 import type { NatsLink } from '../connection/nats-link.js';
-import { checkKey } from '../naming/names.js';
-import { checkPayload, plain } from '../naming/payload.js';
+import type { Place } from '../naming/names.js';
+import { plain } from '../naming/plain-bytes.js';
 import { TableReader } from './table-reader.js';
 
 const OPERATION = 'KV-Operation';
@@ -27,13 +28,13 @@ export class NatsTable implements ClusterTable {
   constructor(
     private readonly link: NatsLink,
     readonly name: string,
-    private readonly bucket: { readonly stream: string; readonly prefix: string },
+    private readonly bucket: Place,
     private readonly logger: Logger,
   ) {}
 
   /** Any server that keeps the table may answer, also one that has not seen the last writes. */
   async get(key: string): Promise<TableRow | undefined> {
-    checkKey(key);
+    checkClusterKey(key);
     const subject = `$JS.API.DIRECT.GET.${this.bucket.stream}.${this.bucket.prefix}${key}`;
     const timeout = this.link.timing.requestTimeoutMs;
     const answer = await this.link.attempt(
@@ -84,7 +85,7 @@ export class NatsTable implements ClusterTable {
   }
 
   async delete(key: string, revision: number): Promise<boolean> {
-    checkKey(key);
+    checkClusterKey(key);
     return isRevision(revision) && 'revision' in (await this.write(key, undefined, revision));
   }
 
@@ -99,8 +100,8 @@ export class NatsTable implements ClusterTable {
   }
 
   private check(key: string, value: Uint8Array): void {
-    checkKey(key);
-    checkPayload('value', value, this.link.maxPayloadBytes);
+    checkClusterKey(key);
+    checkClusterPayload(value, this.link.maxPayloadBytes, 'value');
   }
 
   private async read(listener: (change: TableChange) => void, onCaughtUp: () => void): Promise<Disposable> {

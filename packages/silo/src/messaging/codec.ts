@@ -24,6 +24,22 @@ export interface ValueReader {
  */
 export function encodeValue(value: unknown, root = 'value', writer?: ValueWriter): Uint8Array {
   const { value: prepared, bulkBytes } = prepare(value, root, writer);
+  return encodePrepared(prepared, bulkBytes);
+}
+
+/** `[value, ...fields]` in one, for messages that say more than a value. @throws as {@link encodeValue}. */
+export function encodeWith(
+  fields: readonly unknown[],
+  value: unknown,
+  root: string,
+  writer: ValueWriter | undefined,
+): Uint8Array {
+  const body = prepare(value, root, writer);
+  const head = prepare(fields, 'fields', undefined);
+  return encodePrepared([body.value, ...(head.value as unknown[])], body.bulkBytes + head.bulkBytes);
+}
+
+function encodePrepared(prepared: unknown, bulkBytes: number): Uint8Array {
   // The library doubles its buffer as it grows and copies the result; neither shall happen to what is large.
   if (bulkBytes > LARGE_BYTES) return newEncoder(bulkBytes + LARGE_BYTES).encodeSharedRef(prepared);
   const bytes = smallEncoder.encodeSharedRef(prepared);
@@ -91,7 +107,7 @@ function malformed(what: string): never {
 
 // Depth is limited before; a frame adds levels of its own.
 const newEncoder = (initialBufferSize: number): Encoder =>
-  new Encoder({ extensionCodec: extensions, initialBufferSize, maxDepth: MAX_DEPTH + 1 });
+  new Encoder({ extensionCodec: extensions, initialBufferSize, maxDepth: MAX_DEPTH + 2 });
 let smallEncoder = newEncoder(INITIAL_BYTES);
 
 const decoder = new Decoder({

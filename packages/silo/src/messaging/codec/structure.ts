@@ -1,6 +1,9 @@
 /** Levels of arrays and objects that a value may have. */
 export const MAX_DEPTH = 100;
 
+/** A message adds a level of its own. */
+const MAX_OPEN = MAX_DEPTH + 1;
+
 /**
  * Whether bytes are exactly one whole MessagePack value of bounded depth. Checked before anything is decoded, because the
  * library takes sizes at their word: a few bytes that announce arrays of millions within each other would take all memory.
@@ -37,7 +40,7 @@ export function isWholeValue(bytes: Uint8Array): boolean {
     if (at > bytes.byteLength) return false;
     if (children > 0) {
       // Each child is a byte at least; and here the check ends for sizes that nothing follows.
-      if (children > bytes.byteLength - at || open.length > MAX_DEPTH) return false;
+      if (children > bytes.byteLength - at || open.length > MAX_OPEN) return false;
       open.push(children);
     }
   }

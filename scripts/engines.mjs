@@ -1,4 +1,5 @@
 // The programs outside npm that the tests drive. Missing ones are installed where we may, and named where not.
+import { existsSync, symlinkSync } from 'node:fs';
 import { run } from './pnpm.mjs';
 
 /** @type {readonly { name: string, probe: readonly string[], debianPackages: readonly string[] }[]} */
@@ -11,6 +12,12 @@ const engines = [
     probe: ['sh', '-c', 'clinfo --list | grep "Portable Computing Language" && ls /usr/include/CL/cl.h'],
     debianPackages: ['pocl-opencl-icd', 'ocl-icd-opencl-dev', 'opencl-headers', 'clinfo'],
   },
+  {
+    name: 'nats-server',
+    probe: ['sh', '-c', 'PATH="$PATH:/usr/sbin" nats-server --version'],
+    debianPackages: ['nats-server'],
+  },
+  { name: 'openssl', probe: ['openssl', 'version'], debianPackages: ['openssl'] },
 ];
 
 // Hardware and its toolkit cannot be installed by a script: tests that need them are skipped.
@@ -46,10 +53,23 @@ async function absent(candidates) {
 async function installDebianPackages(names) {
   console.error(`engines: install ${names.join(', ')} …`);
   const options = { stdio: ['ignore', 'pipe', 'pipe'], env: { DEBIAN_FRONTEND: 'noninteractive' } };
+  maskNatsService();
   for (const args of [['update'], ['install', '-y', '--no-install-recommends', ...names]]) {
     const { code, output } = await run('apt-get', args, options);
     if (code !== 0) return console.error(`${output}\nengines: apt-get ${args[0]} failed (exit code ${code})`);
   }
+}
+
+/**
+ * The Debian package of nats-server starts a server, now and at every boot, that listens on all interfaces without a
+ * password. The tests start their own on loopback, so where systemd runs its service is masked before the package comes.
+ */
+function maskNatsService() {
+  const unit = '/etc/systemd/system/nats-server.service';
+  const isThere = existsSync('/usr/sbin/nats-server') || existsSync(unit);
+  if (isThere || !existsSync('/run/systemd/system')) return;
+  symlinkSync('/dev/null', unit);
+  console.error('engines: the service nats-server stays off; `systemctl unmask nats-server` allows it');
 }
 
 if (process.argv[1] === import.meta.filename) await ensureEngines();

@@ -7,4 +7,4 @@ export { PreferLocalPlacementDirector } from './placement/prefer-local-placement
 export { resolveSiloOptions } from './silo/silo-options.js';
 export type { ResolvedSiloOptions, SiloOptions } from './silo/silo-options.js';
 export { Silo } from './silo/silo.js';
-export type { SiloInfo, SiloServices, SiloState } from './silo/silo.js';
+export type { GrainTypeInfo, SiloInfo, SiloServices, SiloState } from './silo/silo.js';

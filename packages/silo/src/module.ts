@@ -1,5 +1,12 @@
 import { Tokens } from '@gpu-bridge/abstractions';
-import type { Clock, GpuBridge, GpuPlacementDirector, GrainClass, Logger } from '@gpu-bridge/abstractions';
+import type {
+  Clock,
+  GpuBridge,
+  GpuPlacementDirector,
+  GrainCallFilter,
+  GrainClass,
+  Logger,
+} from '@gpu-bridge/abstractions';
 import { ContainerModule } from 'inversify';
 import { builtInDirectors } from './placement/built-in-directors.js';
 import { capacityOf } from './placement/device-capacity.js';
@@ -8,7 +15,8 @@ import type { SiloOptions } from './silo/silo-options.js';
 
 /**
  * Binds one silo as `Silo`, `Tokens.GrainFactory` and a lifecycle participant. Needs `Tokens.Clock` and
- * `Tokens.Logger`; takes every `Tokens.GrainClass` and `Tokens.PlacementDirector` bound when it is first resolved.
+ * `Tokens.Logger`; takes every `Tokens.GrainClass`, `Tokens.PlacementDirector` and
+ * `Tokens.GrainCallFilter` bound when it is first resolved.
  */
 export function siloModule(options?: SiloOptions): ContainerModule {
   return new ContainerModule(({ bind }) => {
@@ -23,10 +31,18 @@ export function siloModule(options?: SiloOptions): ContainerModule {
           placementDirectors: GpuPlacementDirector[],
           grainClasses: GrainClass[] | undefined,
           bridge: GpuBridge | undefined,
+          callFilters: GrainCallFilter[] | undefined,
         ) => {
           const describeDevices = () => capacityOf(bridge);
           return new Silo(
-            { clock, logger, placementDirectors, grainClasses: grainClasses ?? [], describeDevices },
+            {
+              clock,
+              logger,
+              placementDirectors,
+              grainClasses: grainClasses ?? [],
+              describeDevices,
+              callFilters: callFilters ?? [],
+            },
             options,
           );
         },
@@ -36,6 +52,7 @@ export function siloModule(options?: SiloOptions): ContainerModule {
           { serviceIdentifier: Tokens.PlacementDirector, isMultiple: true },
           { serviceIdentifier: Tokens.GrainClass, isMultiple: true, optional: true },
           { serviceIdentifier: Tokens.GpuBridge, optional: true },
+          { serviceIdentifier: Tokens.GrainCallFilter, isMultiple: true, optional: true },
         ],
       )
       .inSingletonScope();

@@ -18,7 +18,7 @@ export interface GrainContext {
   readonly siloId: string;
   /** References to other grains. */
   readonly grainFactory: GrainFactory;
-  /** Of the turn that runs, empty outside of one. In a reentrant grain read it before the first `await`. */
+  /** Of the turn that runs, empty outside of one; in reentrant grains and interleaving methods up to the first `await`. */
   readonly request: RequestContext;
   /** Of a keyed grain: grows with every activation of its key in the cluster. 0 of a stateless worker. */
   readonly fencingToken: number;
@@ -28,7 +28,7 @@ export interface GrainContext {
   readonly reminders: GrainReminders;
   /**
    * Calls back while this activation lives, as a turn of its own like a call's; it keeps the activation alive no longer. A
-   * period starts when the turn before has ended. What it throws is logged.
+   * period starts when the turn before has ended. What it throws is logged. Call filters do not see it.
    */
   registerTimer(callback: () => Promise<void> | void, schedule: Schedule): Disposable;
   /** Ends this activation after the current turns; the next call makes a new one. */
@@ -58,7 +58,10 @@ export interface GrainOptions {
   readonly kind: 'keyed' | 'stateless-worker';
   /** Stateless workers only; 1 … 1024, default: the cores this process may use. */
   readonly maxLocal?: number;
-  /** Lets calls interleave at `await`s: turns start without waiting for the one before. Default false. */
+  /**
+   * Lets calls interleave at `await`s: turns start without waiting for the one before. Default false: a grain that calls
+   * itself, also by way of others, then waits for its own turn to end, until a deadline passes and without one for ever.
+   */
   readonly reentrant?: boolean;
   /** Methods of a non-reentrant grain that may run between the turns of others, for example those that only read. */
   readonly interleaving?: readonly string[];

@@ -1,43 +1,61 @@
-import type { GrainMethod } from './grain-method.js';
-
-/** A call that waits for an activation. */
-export interface WaitingCall {
-  readonly method: GrainMethod;
-  readonly args: unknown[];
-  readonly resolve: (result: Promise<unknown>) => void;
-  readonly reject: (error: unknown) => void;
-}
+import type { PendingCall } from './pending-call.js';
 
 /** First in, first out, in constant time; `Array.shift` moves every element that is left. */
 export class CallQueue {
-  private calls: WaitingCall[] = [];
+  private calls: (PendingCall | undefined)[] = [];
   private first = 0;
+  private waiting = 0;
+
+  /** @param counts - shared by the queues of a grain type. */
+  constructor(private readonly counts: { waitingCalls: number }) {}
 
   get length(): number {
-    return this.calls.length - this.first;
+    return this.waiting;
   }
 
-  push(call: WaitingCall): void {
+  push(call: PendingCall): void {
+    call.queue = this;
     this.calls.push(call);
+    this.add(1);
   }
 
-  shift(): WaitingCall | undefined {
-    if (this.first === this.calls.length) return undefined;
-    const call = this.calls[this.first];
-    (this.calls as (WaitingCall | undefined)[])[this.first++] = undefined; // the queue must not keep arguments alive
-    // Copies at most half of the array, after as many shifts: constant time on average.
-    if (this.first >= 32 && this.first * 2 >= this.calls.length) {
-      this.calls = this.calls.slice(this.first);
-      this.first = 0;
-    }
+  shift(): PendingCall | undefined {
+    if (this.waiting === 0) return undefined;
+    while (this.calls[this.first]?.queue !== this) this.first++; // removed ones
+    const call = this.calls[this.first]!;
+    this.calls[this.first++] = undefined; // the queue must not keep arguments alive
+    call.queue = undefined;
+    this.add(-1);
+    this.compact();
     return call;
   }
 
+  /** Takes a call out of the middle. */
+  remove(call: PendingCall): void {
+    call.queue = undefined;
+    this.add(-1);
+    this.compact();
+  }
+
   /** Empties the queue. */
-  takeAll(): WaitingCall[] {
-    const calls = this.calls.slice(this.first);
+  takeAll(): PendingCall[] {
+    const calls = this.calls.filter((call): call is PendingCall => call?.queue === this);
+    for (const call of calls) call.queue = undefined;
     this.calls = [];
     this.first = 0;
+    this.add(-this.waiting);
     return calls;
+  }
+
+  private add(calls: number): void {
+    this.waiting += calls;
+    this.counts.waitingCalls += calls;
+  }
+
+  /** Copies at most half of the array, after as many calls have gone: constant time on average. */
+  private compact(): void {
+    if (this.calls.length < 64 || this.waiting * 2 > this.calls.length) return;
+    this.calls = this.calls.filter((call) => call?.queue === this);
+    this.first = 0;
   }
 }

@@ -4,7 +4,7 @@ import type { Grain } from '@gpu-bridge/abstractions';
 type Body = (this: object, ...args: unknown[]) => unknown;
 
 /** Called by the silo only. */
-const NOT_CALLABLE = new Set<string>(['constructor', 'onActivate', 'onDeactivate'] satisfies (
+const NOT_CALLABLE = new Set<string>(['constructor', 'onActivate', 'onDeactivate', 'receiveReminder'] satisfies (
   'constructor' | keyof Grain
 )[]);
 
@@ -16,6 +16,8 @@ export class GrainMethod {
   constructor(
     private readonly grainType: string,
     readonly name: string,
+    /** Its turns may run between the awaits of others. */
+    readonly interleaves = false,
   ) {}
 
   /**

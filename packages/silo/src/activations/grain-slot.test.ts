@@ -1,23 +1,6 @@
-import { GpuBridgeError } from '@gpu-bridge/abstractions';
-import type { DeactivationReason, GrainContext } from '@gpu-bridge/abstractions';
+import type { GrainContext } from '@gpu-bridge/abstractions';
 import { describe, expect, test } from 'vitest';
-import { gate, grainClass, settled, startSilo } from '../testing/silo-fixture.js';
-import type { Gate } from '../testing/silo-fixture.js';
-
-/** Writes down what happens to it, and holds each call until its gate opens. */
-class Recorder {
-  constructor(
-    private readonly log: string[],
-    private readonly gates: Record<string, Gate> = {},
-  ) {}
-
-  async work(name: string): Promise<string> {
-    this.log.push(`${name} starts`);
-    await this.gates[name]?.passed;
-    this.log.push(`${name} ends`);
-    return name;
-  }
-}
+import { Recorder, gate, grainClass, settled, startSilo } from '../testing/silo-fixture.js';
 
 describe('turns of a keyed grain', () => {
   test('run one at a time, in the order of the calls', async () => {
@@ -121,14 +104,16 @@ describe('turns of a keyed grain', () => {
     expect(order).toEqual(Array.from({ length: 100 }, (_, n) => n));
   });
 
-  test('are refused with QUEUE_FULL beyond the limit of waiting calls', async () => {
+  test('are refused with GRAIN_BUSY beyond the limit of waiting calls', async () => {
     const gates = { a: gate() };
     const recorder = grainClass({}, () => new Recorder([], gates));
     const { silo } = await startSilo([recorder], { callQueueLimit: 2 });
     const grain = silo.getGrain(recorder, 'k');
     const accepted = [grain.work('a'), grain.work('b'), grain.work('c')];
-    const refused = await grain.work('d').catch((e: unknown) => e);
-    expect(GpuBridgeError.is(refused, 'QUEUE_FULL')).toBe(true);
+    await expect(grain.work('d')).rejects.toMatchObject({
+      code: 'GRAIN_BUSY',
+      details: { grain: 'test/k', waitingCalls: 2, retryAfterNs: expect.any(BigInt) as bigint },
+    });
     gates.a.open();
     expect(await Promise.all(accepted)).toEqual(['a', 'b', 'c']);
   });
@@ -275,117 +260,5 @@ describe('a stateless worker', () => {
     expect(served).toEqual([1, 2, 1]);
     for (const each of Object.values(gates)) each.open();
     await Promise.all(calls);
-  });
-});
-
-describe('deactivation', () => {
-  class Leaving {
-    constructor(
-      private readonly context: GrainContext,
-      private readonly log: string[],
-      private readonly farewell: Gate,
-    ) {
-      log.push(`made ${context.activationId}`);
-    }
-    async onDeactivate(reason: DeactivationReason): Promise<void> {
-      this.log.push(`leaves: ${reason}`);
-      await this.farewell.passed;
-    }
-    async leave(): Promise<void> {
-      this.context.deactivateOnIdle();
-      this.log.push('asked to leave');
-    }
-    async ping(): Promise<string> {
-      return this.context.activationId;
-    }
-  }
-
-  test('on request comes after the turn; calls behind it go to a new activation once the old one is gone', async () => {
-    const log: string[] = [];
-    const farewell = gate();
-    const leaving = grainClass({}, (context) => new Leaving(context, log, farewell));
-    const { silo } = await startSilo([leaving]);
-    const grain = silo.getGrain(leaving, 'k');
-    const first = await grain.ping();
-    const [, behind] = [grain.leave(), grain.ping()];
-    await settled();
-    expect(log).toEqual([`made ${first}`, 'asked to leave', 'leaves: requested']);
-    farewell.open();
-    const second = await behind;
-    expect(second).not.toBe(first);
-    expect(log.at(-1)).toBe(`made ${second}`);
-  });
-
-  test('of an idle activation comes after idleAfterMs without calls, and not during a long turn', async () => {
-    const log: string[] = [];
-    const gates = { long: gate() };
-    class Idle extends Recorder {
-      async onDeactivate(reason: DeactivationReason): Promise<void> {
-        log.push(reason);
-      }
-    }
-    const idle = grainClass({}, () => new Idle(log, gates));
-    const { silo, clock } = await startSilo([idle], { idleAfterMs: 1000, sweepIntervalMs: 100 });
-    const grain = silo.getGrain(idle, 'k');
-    const long = grain.work('long');
-    clock.advanceMs(10_000);
-    expect(silo.getInfo().activations).toBe(1);
-    gates.long.open();
-    await long;
-    clock.advanceMs(900);
-    await grain.work('again');
-    clock.advanceMs(1000);
-    await settled();
-    expect(silo.getInfo().activations).toBe(1);
-    clock.advanceMs(200);
-    await settled();
-    expect(silo.getInfo().activations).toBe(0);
-    expect(log.at(-1)).toBe('idle');
-    expect(await grain.work('back')).toBe('back');
-    expect(clock.pending).toBe(1);
-  });
-
-  test('asked for in onActivate still serves one call per activation', async () => {
-    let made = 0;
-    class Brief {
-      constructor(private readonly context: GrainContext) {
-        made++;
-      }
-      async onActivate(): Promise<void> {
-        this.context.deactivateOnIdle();
-      }
-      async ping(n: number): Promise<number> {
-        return n;
-      }
-    }
-    for (const reentrant of [false, true]) {
-      made = 0;
-      const brief = grainClass({ reentrant }, (context) => new Brief(context));
-      const { silo } = await startSilo([brief]);
-      const grain = silo.getGrain(brief, 'k');
-      expect(await Promise.all([grain.ping(1), grain.ping(2), grain.ping(3)])).toEqual([1, 2, 3]);
-      expect(made).toBe(3);
-      await settled();
-      expect(silo.getInfo().activations).toBe(0);
-    }
-  });
-
-  test('that fails is logged, and the key can be activated again', async () => {
-    class Bad {
-      constructor(private readonly context: GrainContext) {}
-      async onDeactivate(): Promise<void> {
-        throw new Error('cannot save');
-      }
-      async leave(): Promise<string> {
-        this.context.deactivateOnIdle();
-        return this.context.activationId;
-      }
-    }
-    const bad = grainClass({}, (context) => new Bad(context));
-    const { silo, logged } = await startSilo([bad]);
-    const first = await silo.getGrain(bad, 'k').leave();
-    const second = await silo.getGrain(bad, 'k').leave();
-    expect(second).not.toBe(first);
-    expect(logged[0]).toMatchObject({ level: 'error', fields: { grain: 'test/k', activationId: first } });
   });
 });

@@ -2,7 +2,20 @@ import { availableParallelism } from 'node:os';
 import { GpuBridgeError } from '@gpu-bridge/abstractions';
 import type { Grain, GrainClass, GrainContext, GrainId } from '@gpu-bridge/abstractions';
 import { GrainMethod } from './grain-method.js';
+import { checkMethodOptions } from './method-options.js';
 import type { ClassPlacement, PlacedClass, PlacementResolver } from '../placement/placement-resolver.js';
+
+/** Figures of a grain type in this silo. */
+export interface GrainCounts {
+  /** In-memory instances. */
+  activations: number;
+  waitingCalls: number;
+  /** Calls whose turn has started, since the silo was made; timers are no calls. */
+  started: number;
+  /** Of these, calls whose turn has ended well, and calls whose turn has ended with an error. */
+  served: number;
+  failed: number;
+}
 
 /** A grain class whose options were checked. */
 export class RegisteredGrain implements PlacedClass {
@@ -10,13 +23,17 @@ export class RegisteredGrain implements PlacedClass {
   /** Activations that may exist per key. */
   readonly maxActivations: number;
   readonly reentrant: boolean;
+  readonly keyed: boolean;
+  readonly persistent: boolean;
+  readonly counts: GrainCounts = { activations: 0, waitingCalls: 0, started: 0, served: 0, failed: 0 };
   readonly placement: ClassPlacement;
 
+  private readonly interleaving: ReadonlySet<string>;
   private readonly methods = new Map<string, GrainMethod>();
 
   /** @throws GpuBridgeError `INVALID_ARGUMENT` naming the option, the value and what was allowed. */
   constructor(
-    private readonly grainClass: GrainClass,
+    readonly grainClass: GrainClass,
     private readonly placements: PlacementResolver,
   ) {
     const { options } = grainClass;
@@ -34,6 +51,7 @@ export class RegisteredGrain implements PlacedClass {
     if (typeof reentrant !== 'boolean') {
       throw GpuBridgeError.invalidArgument(`${field}.options.reentrant`, reentrant, 'a boolean');
     }
+    checkMethodOptions(field, options);
     if (maxLocal !== undefined && kind === 'keyed') {
       throw GpuBridgeError.invalidArgument(
         `${field}.options.maxLocal`,
@@ -46,6 +64,9 @@ export class RegisteredGrain implements PlacedClass {
     }
     this.type = type;
     this.reentrant = reentrant;
+    this.keyed = kind === 'keyed';
+    this.persistent = options.persistent ?? false;
+    this.interleaving = new Set(options.interleaving);
     this.maxActivations = kind === 'keyed' ? 1 : (maxLocal ?? Math.min(availableParallelism(), 1024));
     this.placement = placements.resolve(`${field}.options.placement`, placement);
   }
@@ -53,7 +74,8 @@ export class RegisteredGrain implements PlacedClass {
   /** The method of a name, whether the class has it or not. */
   method(name: string): GrainMethod {
     let method = this.methods.get(name);
-    if (method === undefined) this.methods.set(name, (method = new GrainMethod(this.type, name)));
+    if (method === undefined)
+      this.methods.set(name, (method = new GrainMethod(this.type, name, this.interleaving.has(name))));
     return method;
   }
 

@@ -1,4 +1,5 @@
 import type { GrainId, RequestContext } from '@gpu-bridge/abstractions';
+import type { FilterCall } from '../activations/call-filters.js';
 import type { GrainMethod } from '../activations/grain-method.js';
 import type { CallTarget } from './call-target.js';
 
@@ -38,10 +39,13 @@ export function referencedGrain(value: unknown): GrainId | undefined {
 export class GrainReferences {
   private readonly reference: new (target: CallTarget, request: RequestContext) => GrainReferenceBase;
 
-  /** @param methodOf - the method of a name, whether the class has it or not. */
-  constructor(methodOf: (name: string) => GrainMethod) {
+  /**
+   * @param methodOf - the method of a name, whether the class has it or not.
+   * @param outgoingFilter - around every call.
+   */
+  constructor(methodOf: (name: string) => GrainMethod, outgoingFilter: FilterCall | undefined) {
     this.reference = class extends GrainReferenceBase {};
-    const methods: object = this.reference.prototype;
+    const methods = this.reference.prototype as object;
     Object.setPrototypeOf(
       methods,
       new Proxy(GrainReferenceBase.prototype, {
@@ -49,9 +53,7 @@ export class GrainReferences {
           if (typeof name === 'symbol' || NOT_METHODS.has(name) || name in base)
             return Reflect.get(base, name, receiver);
           const method = methodOf(name);
-          const value = function (this: GrainReferenceBase, ...args: unknown[]): Promise<unknown> {
-            return this[TARGET].call(method, args, this[REQUEST]);
-          };
+          const value = outgoingFilter === undefined ? callOf(method) : filteredCallOf(method, outgoingFilter);
           Object.defineProperty(methods, name, { value });
           return value;
         },
@@ -68,6 +70,22 @@ export class GrainReferences {
   withRequest(reference: object, request: RequestContext): object {
     return this.create((reference as GrainReferenceBase)[TARGET], request);
   }
+}
+
+type Method = (this: GrainReferenceBase, ...args: unknown[]) => Promise<unknown>;
+
+function callOf(method: GrainMethod): Method {
+  return function (...args) {
+    return this[TARGET].call(method, args, this[REQUEST]);
+  };
+}
+
+function filteredCallOf(method: GrainMethod, filter: FilterCall): Method {
+  return function (...args) {
+    const target = this[TARGET];
+    const call = { grain: target.id, method: method.name, args, request: this[REQUEST] };
+    return filter(call, (request) => target.call(method, args, request));
+  };
 }
 
 /** Asked of any object: by `await`, which must not take a reference for a promise, and by `JSON.stringify`. */

@@ -35,6 +35,7 @@ class CheckedRequest implements RequestContext {
  */
 export function checkRequest(request: RequestContext): RequestContext {
   if (request === NO_REQUEST || request instanceof CheckedRequest) return request;
+  if (request instanceof TurnRequest) return checkRequest(TurnRequest.sent(request));
   if (typeof request !== 'object' || request === null)
     throw GpuBridgeError.invalidArgument('request', request, 'an object');
   for (const field in request) {
@@ -56,4 +57,28 @@ export function checkRequest(request: RequestContext): RequestContext {
 function checkText(field: keyof RequestContext, value: unknown, maxLength: number): void {
   if (value === undefined || (typeof value === 'string' && value.length >= 1 && value.length <= maxLength)) return;
   throw GpuBridgeError.invalidArgument(`request.${field}`, value, `a string of 1..${maxLength} characters`);
+}
+
+/**
+ * The request of a turn that has a deadline: its signal aborts then too, and is made only when it is asked for. Its
+ * fields are its own, so that a grain can copy it with a spread.
+ */
+export class TurnRequest implements RequestContext {
+  declare readonly tenant?: string;
+  declare readonly traceparent?: string;
+  declare readonly tracestate?: string;
+  declare readonly deadlineNs?: bigint;
+  declare readonly signal: AbortSignal;
+  /** What the caller sent. Passed on, it is this that travels: whoever is called next watches the same limits itself. */
+  readonly #sent: RequestContext;
+
+  constructor(sent: RequestContext, signal: () => AbortSignal) {
+    this.#sent = sent;
+    Object.assign(this, sent);
+    Object.defineProperty(this, 'signal', { enumerable: true, get: signal });
+  }
+
+  static sent(request: TurnRequest): RequestContext {
+    return request.#sent;
+  }
 }

@@ -1,7 +1,8 @@
 import type { RequestContext } from '@gpu-bridge/abstractions';
 import { GrainSlot } from '../activations/grain-slot.js';
-import type { SlotHost } from '../activations/grain-slot.js';
-import type { RegisteredGrain } from '../activations/registered-grain.js';
+import type { GrainCounts, RegisteredGrain } from '../activations/registered-grain.js';
+import type { SlotHost } from '../activations/slot-host.js';
+import type { FilterCall } from '../activations/call-filters.js';
 import { GrainReferences } from './grain-references.js';
 import { NO_REQUEST } from './request-context.js';
 import type { CallTarget } from './call-target.js';
@@ -22,9 +23,14 @@ export class SlotTable {
   constructor(
     private readonly grain: RegisteredGrain,
     private readonly silo: SlotHost,
+    outgoingFilter: FilterCall | undefined,
     private readonly route: (slot: GrainSlot) => CallTarget = (slot) => slot,
   ) {
-    this.references = new GrainReferences((name) => grain.method(name));
+    this.references = new GrainReferences((name) => grain.method(name), outgoingFilter);
+  }
+
+  get counts(): Readonly<GrainCounts> {
+    return this.grain.counts;
   }
 
   /** The one reference of a key that carries no request; a new one for each that does. @param request - checked. */

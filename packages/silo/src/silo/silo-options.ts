@@ -12,7 +12,7 @@ export interface SiloOptions {
    * Default: `idleAfterMs`, at most 60,000.
    */
   readonly sweepIntervalMs?: number;
-  /** Calls that may wait per grain key, 1 … 10^6; beyond it: `QUEUE_FULL`. Default 10,000. */
+  /** Calls that may wait per grain key, 1 … 10^6; beyond it: `GRAIN_BUSY`. Default 10,000. */
   readonly callQueueLimit?: number;
   /**
    * Calls that directors may place on this silo at once, 1 … 10^6; beyond it the silo refuses with `SILO_BUSY`, and they go

@@ -1,8 +1,8 @@
-import { GpuBridgeError, LifecycleStage } from '@gpu-bridge/abstractions';
-import type { DeactivationReason, DeviceCapacity, GpuPlacementDirector, GrainClass } from '@gpu-bridge/abstractions';
+import { GpuBridgeError } from '@gpu-bridge/abstractions';
+import type { DeviceCapacity, GpuPlacementDirector, GrainClass } from '@gpu-bridge/abstractions';
 import { describe, expect, test } from 'vitest';
-import { FakeClock } from '@gpu-bridge/testkit';
-import { gate, grainClass, settled, startSilo } from '../testing/silo-fixture.js';
+import { referencedGrain } from '../references/grain-references.js';
+import { gate, grainClass, silentServices, startSilo } from '../testing/silo-fixture.js';
 import { Silo } from './silo.js';
 import type { SiloOptions } from './silo-options.js';
 
@@ -23,18 +23,11 @@ function codeOf(run: () => unknown): string | undefined {
   return undefined;
 }
 
-function silent(): ConstructorParameters<typeof Silo>[0] {
-  const ignore = () => undefined;
-  return {
-    clock: new FakeClock(),
-    logger: { debug: ignore, info: ignore, warn: ignore, error: ignore },
-    grainClasses: [greeter],
-  };
-}
-
 describe('registration', () => {
   test('refuses two classes of one type', () => {
-    expect(codeOf(() => new Silo({ ...silent(), grainClasses: [greeter, greeter] }))).toBe('INVALID_ARGUMENT');
+    expect(codeOf(() => new Silo({ ...silentServices([greeter]), grainClasses: [greeter, greeter] }))).toBe(
+      'INVALID_ARGUMENT',
+    );
   });
 
   test.each([
@@ -45,15 +38,37 @@ describe('registration', () => {
     { kind: 'stateless-worker', maxLocal: 1.5 },
     { reentrant: 'yes' },
     { placement: { director: 'nobody' } },
+    { interleaving: 'read' },
+    { interleaving: [''] },
+    { interleaving: ['read'], reentrant: true },
+    { idempotent: 'none' },
+    { idempotent: [7] },
+    { persistent: 1 },
+    { kind: 'stateless-worker', persistent: true },
+    { remoteForms: [] },
+    { remoteForms: { read: null } },
+    { remoteForms: { read: { pack: () => [] } } },
+    { remoteForms: { read: { packArguments: 'json' } } },
   ])('refuses a class with %j', (options) => {
     const bad = { options: { type: 'bad', kind: 'keyed', ...options }, create: () => ({}) } as GrainClass;
-    expect(codeOf(() => new Silo({ ...silent(), grainClasses: [bad] }))).toBe('INVALID_ARGUMENT');
+    expect(codeOf(() => new Silo({ ...silentServices([greeter]), grainClasses: [bad] }))).toBe('INVALID_ARGUMENT');
+  });
+
+  test('takes a class with every option', () => {
+    const remoteForms = { greet: { packArguments: () => [], toStream: undefined } };
+    const methods = { interleaving: ['greet'], idempotent: ['greet'], persistent: true, remoteForms } as const;
+    for (const options of [methods, { ...methods, idempotent: 'all' as const }])
+      expect(
+        codeOf(
+          () => new Silo({ ...silentServices([greeter]), grainClasses: [grainClass(options, () => new Greeter())] }),
+        ),
+      ).toBe(undefined);
   });
 
   test.each([{ idleAfterMs: 0 }, { drainTimeoutMs: -1 }, { siloId: '' }, { callQueueLimit: 0.5 }, { idelAfterMs: 5 }])(
     'refuses the option %j',
     (options) => {
-      expect(codeOf(() => new Silo(silent(), options as SiloOptions))).toBe('INVALID_ARGUMENT');
+      expect(codeOf(() => new Silo(silentServices([greeter]), options as SiloOptions))).toBe('INVALID_ARGUMENT');
     },
   );
 });
@@ -69,6 +84,22 @@ describe('references', () => {
     expect((grain as { toString(): string }).toString()).toBe('greeter/a');
     expect(JSON.stringify(grain)).toBe('{}');
     expect(silo.getInfo().activations).toBe(0);
+  });
+
+  test('that carry a request are new ones of the same grain, and a bad request is refused', async () => {
+    const { silo } = await startSilo([greeter]);
+    const grain = silo.getGrain(greeter, 'a', { tenant: 'x' });
+    expect(grain).not.toBe(silo.getGrain(greeter, 'a'));
+    expect((grain as { toString(): string }).toString()).toBe('greeter/a');
+    expect(await grain.greet('you')).toBe('hello you');
+    expect(silo.getInfo().activations).toBe(1);
+    expect(codeOf(() => silo.getGrain(greeter, 'a', { tenant: '' }))).toBe('INVALID_ARGUMENT');
+  });
+
+  test('tell which grain they name, unlike anything else', async () => {
+    const { silo } = await startSilo([greeter]);
+    expect(referencedGrain(silo.getGrain(greeter, 'a', { tenant: 'x' }))).toEqual({ type: 'greeter', key: 'a' });
+    for (const other of [undefined, null, 'greeter/a', {}]) expect(referencedGrain(other)).toBeUndefined();
   });
 
   test('are found by the type alone', async () => {
@@ -163,175 +194,39 @@ describe('placement', () => {
 
   test('refuses two directors of one name', () => {
     const director: GpuPlacementDirector = { name: 'x', placesEveryCall: false, onAddActivation: () => 'x' };
-    expect(codeOf(() => new Silo({ ...silent(), placementDirectors: [director, director] }))).toBe('INVALID_ARGUMENT');
+    expect(codeOf(() => new Silo({ ...silentServices([greeter]), placementDirectors: [director, director] }))).toBe(
+      'INVALID_ARGUMENT',
+    );
   });
 });
 
-describe('the life of a silo', () => {
-  class Worker {
-    constructor(
-      private readonly log: string[],
-      private readonly hold = gate(),
-    ) {}
-    async onDeactivate(reason: DeactivationReason): Promise<void> {
-      this.log.push(reason);
+describe('getInfo', () => {
+  test('counts by grain type what is active, waits, runs, was served and has failed', async () => {
+    const hold = gate();
+    class Worker {
+      async work(): Promise<void> {
+        await hold.passed;
+      }
+      async fail(): Promise<void> {
+        throw new Error('no');
+      }
     }
-    async work(name: string): Promise<string> {
-      await this.hold.passed;
-      this.log.push(name);
-      return name;
-    }
-  }
-
-  test('takes part at the stage of grains', () => {
-    expect(new Silo(silent())).toMatchObject({ name: 'silo', stage: LifecycleStage.Grains });
-  });
-
-  test('refuses calls before it has started', async () => {
-    const silo = new Silo(silent());
-    await expect(silo.getGrain(greeter, 'a').greet('x')).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
-  });
-
-  test('stops at once when nothing is activated, and leaves no timer', async () => {
-    const { silo, clock } = await startSilo([greeter]);
+    const worker = grainClass({ type: 'worker' }, () => new Worker());
+    const { silo } = await startSilo([greeter, worker]);
+    await silo.getGrain(greeter, 'a').greet('x');
+    await silo.getGrain(greeter, 'b').greet('x');
+    await silo
+      .getGrain(worker, 'a')
+      .fail()
+      .catch(() => undefined);
+    const calls = [silo.getGrain(worker, 'a').work(), silo.getGrain(worker, 'a').work()];
+    const idle = { activations: 2, waitingCalls: 0, runningCalls: 0, servedCalls: 2, failedCalls: 0 };
+    const busy = { activations: 1, waitingCalls: 1, runningCalls: 1, servedCalls: 0, failedCalls: 1 };
+    expect(silo.getInfo()).toMatchObject({ activations: 3, waitingCalls: 1, grains: { greeter: idle, worker: busy } });
+    hold.open();
+    await Promise.all(calls);
+    expect(silo.getInfo().grains['worker']).toEqual({ ...busy, waitingCalls: 0, runningCalls: 0, servedCalls: 2 });
     await silo.stop();
-    expect(silo.getInfo().state).toBe('stopped');
-    expect(clock.pending).toBe(0);
-  });
-
-  test('finishes what it accepted, refuses the rest with DRAINING, then deactivates', async () => {
-    const log: string[] = [];
-    const hold = gate();
-    const worker = grainClass({}, () => new Worker(log, hold));
-    const { silo, clock } = await startSilo([worker]);
-    const grain = silo.getGrain(worker, 'k');
-    const accepted = [grain.work('a'), grain.work('b')];
-    const stopped = silo.stop();
-    await expect(grain.work('c')).rejects.toMatchObject({ code: 'DRAINING' });
-    expect(silo.getInfo()).toMatchObject({ state: 'draining', activations: 1, waitingCalls: 1 });
-    hold.open();
-    expect(await Promise.all(accepted)).toEqual(['a', 'b']);
-    await stopped;
-    expect(log).toEqual(['a', 'b', 'stopping']);
-    expect(silo.getInfo()).toMatchObject({ state: 'stopped', activations: 0 });
-    expect(clock.pending).toBe(0);
-    await expect(grain.work('d')).rejects.toMatchObject({ code: 'DRAINING' });
-  });
-
-  test('deactivates idle grains when it stops, and waits for their onDeactivate', async () => {
-    const saved = gate();
-    class Saving extends Greeter {
-      onDeactivate(): Promise<void> {
-        return saved.passed;
-      }
-    }
-    const saving = grainClass({}, () => new Saving());
-    const { silo } = await startSilo([saving]);
-    await silo.getGrain(saving, 'a').greet('x');
-    let stopped = false;
-    const stop = silo.stop().then(() => (stopped = true));
-    await settled();
-    expect(stopped).toBe(false);
-    saved.open();
-    await stop;
-  });
-
-  test('serves a call whose grain was still activating when the stop began', async () => {
-    const hold = gate();
-    const log: string[] = [];
-    class Slow extends Worker {
-      onActivate(): Promise<void> {
-        return hold.passed;
-      }
-    }
-    const slow = grainClass({}, () => new Slow(log, hold));
-    const { silo } = await startSilo([slow]);
-    const call = silo.getGrain(slow, 'k').work('a');
-    const stop = silo.stop();
-    hold.open();
-    expect(await call).toBe('a');
-    await stop;
-    expect(log).toEqual(['a', 'stopping']);
-  });
-
-  test('serves calls that wait behind a deactivation when the stop begins', async () => {
-    const saved = gate();
-    const log: string[] = [];
-    const leaving = grainClass({}, (context) => {
-      class Leaving {
-        async leave(): Promise<void> {
-          context.deactivateOnIdle();
-        }
-        async ping(): Promise<string> {
-          return 'pong';
-        }
-        async onDeactivate(reason: DeactivationReason): Promise<void> {
-          log.push(reason);
-          await saved.passed;
-        }
-      }
-      return new Leaving();
-    });
-    const { silo } = await startSilo([leaving]);
-    const grain = silo.getGrain(leaving, 'k');
-    await grain.leave();
-    const behind = grain.ping();
-    const stop = silo.stop();
-    saved.open();
-    expect(await behind).toBe('pong');
-    await stop;
-    expect(log).toEqual(['requested', 'stopping']);
-  });
-
-  test('stops after drainTimeoutMs: waiting calls fail, running turns are left and get no onDeactivate', async () => {
-    const log: string[] = [];
-    const hold = gate();
-    const worker = grainClass({}, () => new Worker(log, hold));
-    const { silo, clock, logged } = await startSilo([worker], { drainTimeoutMs: 500 });
-    const grain = silo.getGrain(worker, 'k');
-    const running = grain.work('a');
-    const waiting = grain.work('b').catch((e: unknown) => e);
-    const stop = silo.stop();
-    clock.advanceMs(499);
-    await settled();
-    expect(silo.getInfo().state).toBe('draining');
-    clock.advanceMs(1);
-    await stop;
-    expect(GpuBridgeError.is(await waiting, 'DRAINING')).toBe(true);
-    expect(logged).toMatchObject([{ level: 'warn', fields: { activations: 1, waitingCalls: 1, runningTurns: 1 } }]);
-    hold.open();
-    expect(await running).toBe('a');
-    await settled();
-    expect(log).toEqual(['a']);
-  });
-
-  test('stops after drainTimeoutMs when an activation hangs, and drops it when it comes back', async () => {
-    const hold = gate();
-    class Hanging extends Greeter {
-      onActivate(): Promise<void> {
-        return hold.passed;
-      }
-    }
-    const hanging = grainClass({}, () => new Hanging());
-    const { silo, clock } = await startSilo([hanging], { drainTimeoutMs: 500 });
-    const call = silo.getGrain(hanging, 'k').greet('x');
-    const stop = silo.stop();
-    clock.advanceMs(500);
-    await expect(call).rejects.toMatchObject({ code: 'DRAINING' });
-    await stop;
-    hold.open();
-    await settled();
-    expect(silo.getInfo().activations).toBe(0);
-  });
-
-  test('stops once, however often it is asked', async () => {
-    const log: string[] = [];
-    const hold = gate();
-    hold.open();
-    const worker = grainClass({}, () => new Worker(log, hold));
-    const { silo } = await startSilo([worker]);
-    await silo.getGrain(worker, 'k').work('a');
-    await Promise.all([silo.stop(), silo.stop()]);
-    expect(log).toEqual(['a', 'stopping']);
+    expect(silo.getInfo().grains['greeter']).toEqual({ ...idle, activations: 0 });
   });
 });

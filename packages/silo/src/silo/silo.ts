@@ -4,6 +4,7 @@ import type {
   Clock,
   DeviceCapacity,
   GpuPlacementDirector,
+  GrainCallFilter,
   GrainClass,
   GrainFactory,
   GrainReference,
@@ -12,8 +13,14 @@ import type {
   Logger,
   RequestContext,
 } from '@gpu-bridge/abstractions';
-import type { GrainSlot, SlotHost } from '../activations/grain-slot.js';
+import { LocalActivationServices } from '../activations/activation-services.js';
+import type { ActivationServices } from '../activations/activation-services.js';
+import { checkFilters, filterCalls } from '../activations/call-filters.js';
+import type { FilterCall } from '../activations/call-filters.js';
+import { CallLimits } from '../activations/call-limits.js';
+import type { GrainSlot } from '../activations/grain-slot.js';
 import { RegisteredGrain } from '../activations/registered-grain.js';
+import type { SlotHost } from '../activations/slot-host.js';
 import { builtInDirectors } from '../placement/built-in-directors.js';
 import { CapacityLedger } from '../placement/capacity-ledger.js';
 import { PlacementResolver } from '../placement/placement-resolver.js';
@@ -31,9 +38,29 @@ export interface SiloServices {
   readonly placementDirectors?: readonly GpuPlacementDirector[];
   /** Asked when a director wants to know; default: a silo without devices. */
   readonly describeDevices?: () => readonly DeviceCapacity[];
+  /** Around every call, the first one outermost. */
+  readonly callFilters?: readonly GrainCallFilter[];
+  /** Default: those of a silo without a cluster. */
+  readonly activationServices?: ActivationServices;
+  /** Asked before every turn of a keyed grain; cheap. While it says no, such calls fail with `LEASE_FENCED`. Default: always. */
+  readonly mayRunKeyed?: () => boolean;
 }
 
 export type SiloState = 'created' | 'started' | 'draining' | 'stopped';
+
+/** Figures of one grain type. */
+export interface GrainTypeInfo {
+  /** In-memory instances, those that activate or deactivate included. */
+  readonly activations: number;
+  /** Calls accepted for which no turn has started. */
+  readonly waitingCalls: number;
+  /** Calls whose turn has started and not ended. */
+  readonly runningCalls: number;
+  /** Calls whose turn has ended well, since the start. */
+  readonly servedCalls: number;
+  /** Calls whose turn has ended with an error, since the start. */
+  readonly failedCalls: number;
+}
 
 /** Snapshot of a silo. */
 export interface SiloInfo {
@@ -43,6 +70,8 @@ export interface SiloInfo {
   readonly activations: number;
   /** Calls accepted for which no turn has started. */
   readonly waitingCalls: number;
+  /** By grain type. */
+  readonly grains: Readonly<Record<string, GrainTypeInfo>>;
 }
 
 /**
@@ -62,7 +91,9 @@ export class Silo implements GrainFactory, LifecycleParticipant {
   private readonly sweepIntervalMs: number;
   private readonly drainTimeoutMs: number;
   private readonly slotTables = new Map<string, SlotTable>();
+  private readonly callLimits: CallLimits;
   private readonly host: SlotHost;
+  private readonly outgoingFilter: FilterCall | undefined;
   /** Every slot with an activation; this is what keeps activations alive. */
   private readonly slots = new Set<GrainSlot>();
   private state: SiloState = 'created';
@@ -84,7 +115,10 @@ export class Silo implements GrainFactory, LifecycleParticipant {
     this.drainTimeoutMs = drainTimeoutMs;
     this.clock = services.clock;
     this.logger = services.logger;
-    this.host = this.slotHost(callQueueLimit);
+    const filters = checkFilters(services.callFilters ?? []);
+    this.outgoingFilter = filterCalls(filters, 'outgoing');
+    this.callLimits = new CallLimits(services.clock);
+    this.host = this.slotHost(services, filterCalls(filters, 'incoming'), callQueueLimit);
     const placements = new PlacementResolver({
       siloId,
       clock: services.clock,
@@ -92,7 +126,7 @@ export class Silo implements GrainFactory, LifecycleParticipant {
       directors: services.placementDirectors ?? builtInDirectors(),
       capacity: new CapacityLedger(placedCallLimit),
       devices: services.describeDevices ?? (() => []),
-      activations: () => this.getInfo().activations,
+      activations: () => this.activations,
     });
     for (const grainClass of services.grainClasses) this.register(new RegisteredGrain(grainClass, placements));
   }
@@ -119,13 +153,20 @@ export class Silo implements GrainFactory, LifecycleParticipant {
   }
 
   getInfo(): SiloInfo {
-    let activations = 0;
+    const grains: Record<string, GrainTypeInfo> = {};
     let waitingCalls = 0;
-    for (const slot of this.slots) {
-      activations += slot.activationCount;
-      waitingCalls += slot.waitingCalls;
+    for (const [type, { counts }] of this.slotTables) {
+      const { started, served, failed } = counts;
+      grains[type] = {
+        activations: counts.activations,
+        waitingCalls: counts.waitingCalls,
+        runningCalls: started - served - failed,
+        servedCalls: served,
+        failedCalls: failed,
+      };
+      waitingCalls += counts.waitingCalls;
     }
-    return { siloId: this.siloId, state: this.state, activations, waitingCalls };
+    return { siloId: this.siloId, state: this.state, activations: this.activations, waitingCalls, grains };
   }
 
   start(): Promise<void> {
@@ -145,11 +186,28 @@ export class Silo implements GrainFactory, LifecycleParticipant {
     return this.stopping;
   }
 
+  /**
+   * Another silo may have the keyed grains of this one by now: forgets their activations at once, waiting calls fail with
+   * `LEASE_FENCED`, running ones when their turn ends. From then on keyed grains are activated anew, as `mayRunKeyed` lets
+   * them.
+   *
+   * @returns when the `onDeactivate` of all activations that were in no turn has ended.
+   */
+  async fenceKeyed(): Promise<void> {
+    await Promise.all([...this.slots].map((slot) => slot.fence()));
+  }
+
+  private get activations(): number {
+    let activations = 0;
+    for (const { counts } of this.slotTables.values()) activations += counts.activations;
+    return activations;
+  }
+
   private register(grain: RegisteredGrain): void {
     if (this.slotTables.has(grain.type)) {
       throw GpuBridgeError.invalidArgument('grainClasses', grain.type, 'grain classes of different types');
     }
-    this.slotTables.set(grain.type, new SlotTable(grain, this.host));
+    this.slotTables.set(grain.type, new SlotTable(grain, this.host, this.outgoingFilter));
   }
 
   private scheduleSweep(): void {
@@ -169,6 +227,7 @@ export class Silo implements GrainFactory, LifecycleParticipant {
     if (this.slots.size > 0) await this.vacatedOrTimeout();
     this.state = 'stopped';
     if (this.slots.size > 0) this.abandon();
+    this.callLimits.close();
   }
 
   private vacatedOrTimeout(): Promise<void> {
@@ -194,12 +253,21 @@ export class Silo implements GrainFactory, LifecycleParticipant {
   }
 
   /** The silo as its slots see it. */
-  private slotHost(callQueueLimit: number): SlotHost {
+  private slotHost(
+    { clock, logger, activationServices, mayRunKeyed }: SiloServices,
+    incomingFilter: FilterCall | undefined,
+    callQueueLimit: number,
+  ): SlotHost {
     const state = () => this.state;
     return {
       siloId: this.siloId,
       callQueueLimit,
-      logger: this.logger,
+      clock,
+      logger,
+      callLimits: this.callLimits,
+      activationServices: activationServices ?? new LocalActivationServices(),
+      incomingFilter,
+      mayRunKeyed: mayRunKeyed ?? (() => true),
       get state() {
         return state();
       },

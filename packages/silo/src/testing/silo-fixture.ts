@@ -21,6 +21,21 @@ export function gate(): Gate {
   return { passed, open, fail };
 }
 
+/** Writes down what happens to it, and holds each call until its gate opens. */
+export class Recorder {
+  constructor(
+    private readonly log: string[],
+    private readonly gates: Record<string, Gate> = {},
+  ) {}
+
+  async work(name: string): Promise<string> {
+    this.log.push(`${name} starts`);
+    await this.gates[name]?.passed;
+    this.log.push(`${name} ends`);
+    return name;
+  }
+}
+
 /** Lets every promise that can settle do so: a macrotask runs after all microtasks. */
 export function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
@@ -41,6 +56,13 @@ export interface Fixture {
     readonly message: string;
     readonly fields: Readonly<Record<string, unknown>>;
   }[];
+}
+
+/** What a silo needs, without a log. */
+export function silentServices(grainClasses: readonly GrainClass[]): SiloServices {
+  const ignore = () => undefined;
+  const logger = { debug: ignore, info: ignore, warn: ignore, error: ignore };
+  return { clock: new FakeClock(), logger, grainClasses };
 }
 
 /** A started silo with these classes. */

@@ -7,7 +7,7 @@ import type { GrainId } from './grain.js';
  * clock. Local calls never use it. Plain data, `AbortSignal` arguments and grain references cross by themselves, and an
  * async iterable of plain data as result does too.
  */
-export interface RemoteForm<A extends unknown[] = never[], R = unknown> {
+export interface RemoteForm<A extends unknown[] = unknown[], R = unknown> {
   /** At the caller. @returns plain data. */
   packArguments?(args: A, clock: Clock): unknown[];
   /** At the grain; checks what it gets. @throws GpuBridgeError `INVALID_ARGUMENT` for arguments that `packArguments` never makes. */

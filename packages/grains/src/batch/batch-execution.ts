@@ -1,22 +1,27 @@
 import type { ColumnBatch, GpuKernel, GpuResult, KernelHandle } from '@gpu-bridge/abstractions';
+import { OutcomeStream } from './outcome-stream.js';
+import type { PublishedJobs } from './published-jobs.js';
 
 /** How a caller reads results. */
 export interface ReadOptions {
   /**
    * `copy` (default): batches are the reader's to keep. `borrow`: they are views of device memory, valid until the
-   * reader asks for the next batch or ends; nothing is copied.
+   * reader asks for the next batch or ends; nothing is copied. From another silo batches always come as copies.
    */
   readonly mode?: 'copy' | 'borrow';
 }
 
 /** An admitted job, as the caller of a batch grain holds it. Read it or dispose of it: unread results expire. */
 export interface BatchExecution<TOut> extends Disposable {
-  /** UUIDv7, the same over all attempts. */
+  /** UUIDv7, the same over all attempts; another when the job's silo died and another silo runs it anew. */
   readonly jobId: string;
+  /** The silo on whose device it runs. */
+  readonly siloId: string;
   /**
    * The results in item order, each batch as soon as it and all before it are done. Can be read once.
    *
-   * @throws GpuBridgeError the job's error when it failed or was cancelled; `RESULT_EXPIRED`, `RESULT_CONSUMED`.
+   * @throws GpuBridgeError the job's error when it failed or was cancelled; `RESULT_EXPIRED`, `RESULT_CONSUMED`. From another
+   *   silo: `OUTCOME_UNKNOWN` when it died after the first batch was read; before, the job runs again elsewhere.
    */
   readonly batches: AsyncIterable<ColumnBatch<TOut>>;
   /** How the job ended; never rejects. */
@@ -27,16 +32,27 @@ export interface BatchExecution<TOut> extends Disposable {
   dispose(): void;
 }
 
+/** What the batch grains of one silo share. */
+export interface BatchHost {
+  readonly siloId: string;
+  readonly jobs: PublishedJobs;
+}
+
 /** Joins a handle with the reading of its results. Job id and result are asked of the handle only when used. */
 export class AdmittedBatch<TIn, TOut> implements BatchExecution<TOut> {
   constructor(
     private readonly kernel: GpuKernel<TIn, TOut>,
-    private readonly handle: KernelHandle<TOut>,
+    readonly handle: KernelHandle<TOut>,
     private readonly options: ReadOptions,
+    private readonly host: BatchHost,
   ) {}
 
   get jobId(): string {
     return this.handle.jobId;
+  }
+
+  get siloId(): string {
+    return this.host.siloId;
   }
 
   get batches(): AsyncIterable<ColumnBatch<TOut>> {
@@ -57,6 +73,11 @@ export class AdmittedBatch<TIn, TOut> implements BatchExecution<TOut> {
 
   [Symbol.dispose](): void {
     this.handle.dispose();
+  }
+
+  /** For a caller on another silo. */
+  outcomeStream(): AsyncIterable<unknown> {
+    return new OutcomeStream(this.handle as KernelHandle<never>, this.host.jobs);
   }
 }
 

@@ -4,9 +4,17 @@ import { StubBridge } from '../testing/stub-bridge.js';
 import { batchGrainClass, getBatchGrain } from './batch-grain-class.js';
 
 describe('batch grains', () => {
-  test('are local, need one activation, and do not queue in the silo', () => {
+  test('are placed per call by what devices have free, need one activation, do not queue in the silo, and may run twice', () => {
     const { options } = batchGrainClass(new StubBridge().bridge);
-    expect(options).toEqual({ type: 'gpu-batch', kind: 'stateless-worker', maxLocal: 1, reentrant: true });
+    expect(options).toMatchObject({
+      type: 'gpu-batch',
+      kind: 'stateless-worker',
+      maxLocal: 1,
+      reentrant: true,
+      idempotent: 'all',
+      placement: { director: 'gpu' },
+    });
+    expect(Object.keys(options.remoteForms!)).toEqual(['execute', 'executeGrid']);
   });
 
   test('run the kernel that their key names', async () => {

@@ -9,27 +9,35 @@ import type {
   KernelOutputs,
   KernelParams,
 } from '@gpu-bridge/abstractions';
+import { EXECUTE_FORM, EXECUTE_GRID_FORM } from './batch-remote-form.js';
 import { GpuBatchGrain } from './gpu-batch-grain.js';
+import { PublishedJobs } from './published-jobs.js';
 
 /**
- * Stateless, so local; reentrant, so that a call never waits in the silo behind one that is being admitted: the broker
- * queues, and refuses with `QUEUE_FULL`. One activation is then enough.
+ * Stateless and placed by its director, per call, by what the devices of the silos have free; reentrant, so that a call never
+ * waits in the silo behind one that is being admitted: the broker queues, and refuses with `QUEUE_FULL`. One activation is then
+ * enough. A kernel is a function of its inputs, so a job may run twice.
  */
 const OPTIONS = {
   type: 'gpu-batch',
   kind: 'stateless-worker',
   maxLocal: 1,
   reentrant: true,
+  idempotent: 'all',
+  placement: { director: 'gpu' },
+  remoteForms: { execute: EXECUTE_FORM, executeGrid: EXECUTE_GRID_FORM },
 } as const satisfies GrainOptions;
 
 /** A batch grain as the caller of a kernel with these parameters sees it. */
-export type BatchGrainReference<P extends KernelParams> = GrainReference<
-  GpuBatchGrain<KernelInputs<P>, KernelOutputs<P>>
+export type BatchGrainReference<P extends KernelParams> = Pick<
+  GrainReference<GpuBatchGrain<KernelInputs<P>, KernelOutputs<P>>>,
+  'execute' | 'executeGrid'
 >;
 
 /** The class of batch grains on a bridge's devices; bind it under `Tokens.GrainClass`. */
 export function batchGrainClass(bridge: GpuBridge): GrainClass<GpuBatchGrain> {
-  return { options: OPTIONS, create: ({ id }) => new GpuBatchGrain(bridge, id.key) };
+  const jobs = new PublishedJobs();
+  return { options: OPTIONS, create: ({ id, siloId }) => new GpuBatchGrain(bridge, id.key, { siloId, jobs }) };
 }
 
 /**

@@ -1,7 +1,15 @@
 import { GpuBridgeError } from '@gpu-bridge/abstractions';
-import type { GpuBridge, GpuExecutionHints, GpuKernel, Grain, GridLaunch } from '@gpu-bridge/abstractions';
+import type {
+  GpuBridge,
+  GpuExecutionHints,
+  GpuKernel,
+  Grain,
+  GridLaunch,
+  KernelHandle,
+} from '@gpu-bridge/abstractions';
 import { AdmittedBatch } from './batch-execution.js';
-import type { BatchExecution, ReadOptions } from './batch-execution.js';
+import type { BatchExecution, BatchHost, ReadOptions } from './batch-execution.js';
+import { packBatch } from './packed-batch.js';
 
 /** Inputs or outputs of a kernel whose definition is not at hand. */
 export type UntypedColumns = Record<string, unknown>;
@@ -16,6 +24,7 @@ export class GpuBatchGrain<TIn = UntypedColumns, TOut = UntypedColumns> implemen
   constructor(
     private readonly bridge: GpuBridge,
     private readonly kernelName: string,
+    private readonly host: BatchHost,
   ) {}
 
   /** @throws GpuBridgeError `KERNEL_NOT_FOUND`, which fails the calls that wait for the activation. */
@@ -39,7 +48,8 @@ export class GpuBatchGrain<TIn = UntypedColumns, TOut = UntypedColumns> implemen
     options: ReadOptions = {},
   ): Promise<BatchExecution<TOut>> {
     checkReadOptions(options);
-    return new AdmittedBatch(this.kernel, await this.kernel.submitBatch(items, hints, signal), options);
+    const handle = await this.kernel.submitBatch(items, hints, signal);
+    return new AdmittedBatch(this.kernel, handle, options, this.host);
   }
 
   /** Submits one launch of a grid kernel; otherwise as `execute`. */
@@ -51,7 +61,39 @@ export class GpuBatchGrain<TIn = UntypedColumns, TOut = UntypedColumns> implemen
     options: ReadOptions = {},
   ): Promise<BatchExecution<TOut>> {
     checkReadOptions(options);
-    return new AdmittedBatch(this.kernel, await this.kernel.submitGrid(args, launch, hints, signal), options);
+    const handle = await this.kernel.submitGrid(args, launch, hints, signal);
+    return new AdmittedBatch(this.kernel, handle, options, this.host);
+  }
+
+  /** The results of a job that a caller on another silo submitted here, packed; read as they are asked for. */
+  async *readRemote(jobId: string): AsyncGenerator<unknown> {
+    const handle = this.published(jobId);
+    if (handle === undefined)
+      throw new GpuBridgeError(
+        'RESULT_EXPIRED',
+        { jobId, retentionMs: 0 },
+        `no results of job ${jobId} are here any more`,
+      );
+    try {
+      for await (const batch of this.kernel.readResults(handle)) yield packBatch(batch);
+    } finally {
+      this.host.jobs.forget(jobId);
+    }
+  }
+
+  /** Cancels or disposes of a job for a caller on another silo. */
+  async giveUpRemote(jobId: string, how: 'cancel' | 'dispose'): Promise<void> {
+    const handle = this.published(jobId);
+    if (how === 'cancel') handle?.cancel();
+    else {
+      handle?.dispose();
+      this.host.jobs.forget(jobId);
+    }
+  }
+
+  private published(jobId: string): KernelHandle<TOut> | undefined {
+    // Its output is this kernel's: a grain is called by the key it was called by before.
+    return this.host.jobs.find(jobId);
   }
 }
 

@@ -3,8 +3,7 @@ import type { ClusterPort } from '@gpu-bridge/abstractions';
 import { NatsClusterPort } from '@gpu-bridge/cluster-nats';
 import { describeClusterPortContract } from '@gpu-bridge/testkit';
 import type { ClusterUnderTest } from '@gpu-bridge/testkit';
-import { describe, it } from 'vitest';
-import { keptLog, natsAbsence, startNatsServer } from '../support/nats/servers.js';
+import { describeWithNats, keptLog, startNatsServer } from '../support/nats/servers.js';
 import { startTcpProxy } from '../support/nats/tcp-proxy.js';
 import type { TcpProxy } from '../support/nats/tcp-proxy.js';
 
@@ -42,13 +41,11 @@ async function startCluster(storage: 'file' | 'memory'): Promise<ClusterUnderTes
   };
 }
 
-if (natsAbsence === undefined) {
+describeWithNats('over nats-server', () => {
   describeClusterPortContract({ name: 'nats with files', createCluster: () => startCluster('file') });
   describeClusterPortContract({
     name: 'nats in memory',
     createCluster: () => startCluster('memory'),
     lacks: { restart: 'memory of the server goes with it' },
   });
-} else {
-  describe('nats as a cluster port', () => it.skip(`skipped: ${natsAbsence}`));
-}
+});

@@ -47,6 +47,11 @@ export function failureOf(error: unknown): NatsFailure {
 export function connectFailureOf(error: unknown): { readonly reason: string; readonly isLasting: boolean } {
   if (error instanceof errors.AuthorizationError)
     return { reason: `the server refused the credentials (${error.message.toLowerCase()})`, isLasting: true };
+  if (error instanceof errors.TimeoutError)
+    return {
+      reason: 'no answer in time: no NATS server is there, or it wants a certificate (tls.certFile)',
+      isLasting: false,
+    };
   const { code, message } = codeAndMessage(error);
   if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/.test(code)) {
     const hint =
@@ -56,6 +61,8 @@ export function connectFailureOf(error: unknown): { readonly reason: string; rea
   if (/^ERR_(SSL|TLS|OSSL)/.test(code)) return { reason: `no TLS connection: ${message} (${code})`, isLasting: true };
   if (code === 'ENOENT' || /doesn't exist/.test(message))
     return { reason: `cannot be read: ${message}`, isLasting: true };
+  if (message === 'unable to parse credentials')
+    return { reason: 'what credentialsFile names is no file of credentials', isLasting: true };
   if (/tls.*not available|not support 'tls'/.test(message))
     return { reason: 'the server offers no TLS', isLasting: true };
   return { reason: message === '' ? 'no server can be reached' : message, isLasting: false };

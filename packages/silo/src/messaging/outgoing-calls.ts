@@ -112,12 +112,13 @@ export class OutgoingCalls implements CallEnder {
     this.tell(call, call.outcomeUnknown('its silo knows nothing of it any more'), false);
   }
 
-  /** A large answer, or a part of one, was announced and will not come. */
-  answerLost(from: string, id: number): void {
+  /** An answer, or a part of one, must have been sent and does not come. @returns whether anybody waits for it. */
+  answerLost(from: string, id: number): boolean {
     const call = this.find(from, id);
-    if (call === undefined) return;
+    if (call === undefined) return false;
     this.stop(call);
     this.tell(call, call.outcomeUnknown('its answer was lost on the way'), false);
+    return true;
   }
 
   /** Its silo has sent so many items of its stream, all of which should be here. */
@@ -176,13 +177,13 @@ export class OutgoingCalls implements CallEnder {
         call.resolve(call.stream);
         return true;
       case FrameKind.Item: {
-        expectFrame(stream !== undefined, 'an item before its stream');
+        if (stream === undefined) return this.answerLost(call.to, call.id);
         const [value, number] = fieldsOf(decodeValue(body, reader));
         expectFrame(isCount(number), 'an item without a number');
         return stream.push(number, value);
       }
       case FrameKind.End: {
-        expectFrame(stream !== undefined, 'the end of a stream that has not begun');
+        if (stream === undefined) return this.answerLost(call.to, call.id);
         const [error, count] = fieldsOf(decodeValue(body));
         expectFrame(isCount(count), 'a stream without a count');
         stream.endAfter(count, error === null ? undefined : unpackError(error, call.to));

@@ -1,4 +1,5 @@
 import { GpuBridgeError } from '@gpu-bridge/abstractions';
+import type { RequestContext } from '@gpu-bridge/abstractions';
 import { describe, expect, test } from 'vitest';
 import { CallRefused } from '../routing/call-refused.js';
 import {
@@ -252,7 +253,7 @@ describe('deadlines', () => {
   test('travel as the time that is left, and fail the call when they pass', async () => {
     const { a, b, clock } = await twoSilos();
     clock.advanceMs(1_000);
-    let remote: RemoteCall['request'] | undefined;
+    let remote: RequestContext | undefined;
     const work = gate();
     b.behave(({ request }) => {
       remote = request;

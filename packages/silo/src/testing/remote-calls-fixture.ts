@@ -29,7 +29,7 @@ export interface CallFixture {
   readonly logged: string[];
   readonly a: TestSilo;
   readonly b: TestSilo;
-  silo(address: string, options?: RemoteCallsOptions): Promise<TestSilo>;
+  readonly silo: (address: string, options?: RemoteCallsOptions) => Promise<TestSilo>;
 }
 
 /** Two silos, `a.1` and `b.1`, and the messages between them. */

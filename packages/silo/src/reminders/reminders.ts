@@ -58,6 +58,7 @@ const LOOK_AGAIN_MS = 60_000;
 const MAX_DELIVERING = 64;
 const FIRST_RETRY_MS = 1_000;
 const MAX_RETRY_MS = 60_000;
+const MAX_NOTE_RETRY_MS = 4_000;
 
 /**
  * Calls grains at the times they asked for. Every silo knows every reminder from a watch, and waits for those that are its
@@ -264,7 +265,7 @@ export class Reminders {
     const { clock } = this.services;
     const { key, claim } = known;
     if (claim === undefined) return;
-    for (let retryMs = FIRST_RETRY_MS; ; retryMs = Math.min(retryMs * 2, MAX_RETRY_MS)) {
+    for (let retryMs = FIRST_RETRY_MS; ; retryMs = Math.min(retryMs * 2, MAX_NOTE_RETRY_MS)) {
       try {
         if (periodMs === undefined) {
           if (await this.requireTable().delete(key, claim)) known.record = undefined;

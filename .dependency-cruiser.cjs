@@ -100,6 +100,13 @@ module.exports = {
       to: { path: external('rxjs'), dependencyTypesNot: ['type-only'] },
     },
     {
+      name: 'nats-only-in-cluster-nats',
+      comment: 'The engine is known to its port alone; benchmarks compare with the bare client.',
+      severity: 'error',
+      from: { path: '^(packages|samples)/', pathNot: '^packages/cluster-nats/' },
+      to: { path: external('@nats-io') },
+    },
+    {
       name: 'no-cycles',
       comment: 'A cycle makes the result depend on which file is imported first. Types load nothing and may be mutual.',
       severity: 'error',

@@ -2,6 +2,7 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { GpuBridgeError, RETRY_ADVICE, checkHints, resolveOptions } from '@gpu-bridge/abstractions';
+import { resolveNatsClusterOptions } from '@gpu-bridge/cluster-nats';
 import { resolveSiloOptions } from '@gpu-bridge/silo';
 import { describe, expect, it } from 'vitest';
 import { startSilo } from '../support/silo.js';
@@ -29,6 +30,24 @@ describe('tables of options', () => {
     for (const [name, fallback, range] of rows) {
       checkDefault(name!, fallback!, defaults.get(name!));
       checkRange(name!, range!, (value) => resolveSiloOptions({ [name!]: value }));
+    }
+  });
+
+  it('list every option of the NATS port with its default and its range', () => {
+    const rows = tableBelow(OPERATIONS, 'Connecting to NATS');
+    const needed = { servers: ['127.0.0.1:4222'], clusterId: 'prod' };
+    const fieldsOf = (options: object): string[] => {
+      const error = thrownBy(() => resolveNatsClusterOptions({ ...needed, ...options }));
+      if (!GpuBridgeError.is(error, 'INVALID_ARGUMENT')) throw error;
+      return error.details.expected.replace('one of ', '').split(', ');
+    };
+    const inTls = fieldsOf({ tls: { nonsense: 1 } }).map((field) => `tls.${field}`);
+    const fields = fieldsOf({ nonsense: 1 }).flatMap((field) => (field === 'tls' ? inTls : [field]));
+    expect(names(rows)).toEqual(fields.sort());
+    const defaults = flatten(resolveNatsClusterOptions(needed));
+    for (const [name, fallback, range] of rows) {
+      checkDefault(name!, fallback!, defaults.get(name!));
+      checkRange(name!, range!, (value) => resolveNatsClusterOptions({ ...needed, [name!]: value }));
     }
   });
 

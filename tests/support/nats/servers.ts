@@ -3,7 +3,6 @@ import { describe, it } from 'vitest';
 import { natsServerAbsence } from '../../../scripts/nats-server.mjs';
 
 export { startNatsCluster, startNatsServer } from '../../../scripts/nats-server.mjs';
-export type { NatsServer } from '../../../scripts/nats-server.mjs';
 
 /** Tests with servers: skipped, with the reason, where there are none to start; with CI=true they fail there. */
 export function describeWithNats(name: string, body: () => void): void {

@@ -3,7 +3,7 @@ import { JetStreamApiError, JetStreamError } from '@nats-io/jetstream';
 import { errors } from '@nats-io/transport-node';
 
 /** What is known of a request that failed: that it did not run, that it may have, or that repeating it changes nothing. */
-export type Fate = 'did-not-run' | 'unknown' | 'refused';
+type Fate = 'did-not-run' | 'unknown' | 'refused';
 
 export interface NatsFailure {
   readonly fate: Fate;

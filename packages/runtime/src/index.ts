@@ -9,4 +9,4 @@ export { GpuHostFeature } from './host/gpu-host-feature.js';
 export { PersistentKernelHost } from './kernel-host/persistent-kernel-host.js';
 export { runtimeModule } from './module.js';
 export { CapacityPlacementDirector } from './placement/capacity-placement-director.js';
-export type { PlacementMargins } from './placement/capacity-placement-director.js';
+export type { PlacementWeights } from './placement/capacity-placement-director.js';

@@ -7,54 +7,60 @@ import type {
   PlacementContext,
   SiloCandidate,
 } from '@gpu-bridge/abstractions';
-import { COSTS, fitOf } from './silo-fit.js';
+import { DRAWBACKS, fitOf } from './silo-fit.js';
 import type { SiloFit } from './silo-fit.js';
 
-/** Margins of cost, see `COSTS`; tests set them to 0. */
-export interface PlacementMargins {
-  /** The own silo is taken when no other is better by more than this: a call elsewhere costs two messages. Default 0.25. */
-  readonly local?: number;
-  /** The silo that was chosen before is kept when no other is better by more than this. Default 0.1. */
-  readonly stay?: number;
-  /** Silos that are worse than the best by at most this are as good: chance decides. Default 0.1. */
-  readonly spread?: number;
+/** How the director weighs what it sees. */
+export interface PlacementWeights {
+  /**
+   * A difference that does not matter, on the scale of loads: the own silo is taken while it is worse than the best by at most
+   * this, since a call elsewhere costs two messages. Default 0.25.
+   */
+  readonly margin?: number;
+  /**
+   * How much is given on what others have said of their load, 0 … 1. Default 0.5: the simulation in
+   * `capacity-placement-director.prop.test.ts` shows why not more.
+   */
+  readonly trust?: number;
 }
 
 /** Nothing says when a call of another silo ends; long enough to let some end, short enough to poll. */
 const RETRY_AFTER_NS = 10_000_000n;
-/** Choices remembered; beyond it all are forgotten, which costs one choice each. */
-const REMEMBERED = 1_024;
+/** Silos with nothing in their favour are taken now and then all the same. */
+const LEAST_WEIGHT = 0.05;
 
 /**
  * Places every call by what the devices of the silos are and have free, under the name `gpu`.
  *
  * Which devices fit: of the wanted type (without one: any but a CPU), of the wanted id, offering every wanted capability, not
- * quarantined and not closed; and with every wanted kernel loaded, as soon as any device has them. When `device` names one, its
- * health does not matter: its silo finds a substitute, or says what is wrong.
+ * quarantined and not closed; and with every wanted kernel loaded, as soon as any device has them. When `device` names one,
+ * its health does not matter: its silo finds a substitute, or says what is wrong.
  *
- * Which silo: one with room, that is fewer placed calls than it takes, a queue that is not full, and `arenaBytes` free. Of
- * those the cheapest by `COSTS`, with three exceptions against herding, since figures of others are up to a second old and every
- * silo sees the same ones: the own silo when it is good enough, then the one chosen last when it still is, and else chance, weighted
- * by room, among all that are about as good as the best.
+ * Which silo: one with room, that is fewer placed calls than it takes, a queue that is not full, and `arenaBytes` free. The own
+ * one, when it is good enough. Otherwise chance decides, in favour of silos that take more calls, are less loaded, and have what is
+ * wanted beside the device: datasets, the tenant. One that lacks these is considered only when all that have them are loaded
+ * so much that it would be the better one if it were idle. Suspect and restarting devices come after all others.
  *
- * When none that fits has room, and likewise when none fits: silos with a CPU that offers the capabilities, by the same rules. That is a
- * fallback, told to the context, where a type was wanted, or where there are devices other than CPUs. A full silo is a queue and not an
- * absence, so a caller that would rather wait says `fallback: 'refuse'`: then full is `SILO_BUSY`, and absent
- * `DEVICE_NOT_FOUND`. Without that, `SILO_BUSY` comes when the CPUs are full too.
+ * Chance, because figures of others are up to a second old and every silo sees the same ones. Would each take the least loaded, all
+ * would take the same, fill it, and turn to the next: loads swing, and calls are refused while half of the places are free.
+ * For the same reason no choice is kept for later calls: what a silo adds meanwhile is seen by itself alone.
+ *
+ * When none that fits has room, and likewise when none fits: silos with a CPU that offers the capabilities, by the same rules.
+ * That is a fallback, told to the context, where a type was wanted, or where there are devices other than CPUs. A full silo is a
+ * queue and not an absence, so a caller that would rather wait says `fallback: 'refuse'`: then full is `SILO_BUSY`, and
+ * absent `DEVICE_NOT_FOUND`. Without that, `SILO_BUSY` comes when the CPUs are full too.
  */
 export class CapacityPlacementDirector implements GpuPlacementDirector {
   readonly name = 'gpu';
   readonly placesEveryCall = true;
 
-  private readonly margins: Required<PlacementMargins>;
-  /** Silo by what was asked for. */
-  private readonly lastChosen = new Map<string, string>();
+  private readonly weights: Required<PlacementWeights>;
 
-  constructor({ local = 0.25, stay = 0.1, spread = 0.1 }: PlacementMargins = {}) {
-    this.margins = { local, stay, spread };
+  constructor({ margin = 0.25, trust = 0.5 }: PlacementWeights = {}) {
+    this.weights = { margin, trust };
   }
 
-  onAddActivation(strategy: GpuPlacementStrategy, target: GrainId, context: PlacementContext): string {
+  onAddActivation(strategy: GpuPlacementStrategy, _target: GrainId, context: PlacementContext): string {
     const { deviceType, device } = strategy;
     const needs = new Needs(strategy, context.candidates);
     const isWanted =
@@ -62,11 +68,11 @@ export class CapacityPlacementDirector implements GpuPlacementDirector {
         ? ({ type }: DeviceCapacity) => type !== 'cpu'
         : ({ type, deviceId }: DeviceCapacity) =>
             (deviceType === undefined || type === deviceType) && (device === undefined || deviceId === device);
-    const wanted = this.choose('wanted', isWanted, needs, target, context);
+    const wanted = this.choose(isWanted, needs, context);
     if (wanted.siloId !== undefined) return wanted.siloId;
     const mayFallBack = deviceType !== 'cpu' && device === undefined;
     if (mayFallBack && (strategy.fallback !== 'refuse' || (deviceType === undefined && !wanted.exists))) {
-      const instead = this.choose('cpu', ({ type }) => type === 'cpu', needs, target, context);
+      const instead = this.choose(({ type }) => type === 'cpu', needs, context);
       if (instead.siloId !== undefined) {
         if (deviceType !== undefined || wanted.exists) context.onFallback(deviceType ?? 'gpu', instead.siloId);
         return instead.siloId;
@@ -76,13 +82,7 @@ export class CapacityPlacementDirector implements GpuPlacementDirector {
     throw busyOrAbsent(wanted.full, strategy, context);
   }
 
-  private choose(
-    group: 'wanted' | 'cpu',
-    isOfGroup: (device: DeviceCapacity) => boolean,
-    needs: Needs,
-    target: GrainId,
-    context: PlacementContext,
-  ): Chosen {
+  private choose(isOfGroup: (device: DeviceCapacity) => boolean, needs: Needs, context: PlacementContext): Chosen {
     const { strategy } = needs;
     let exists = false;
     const accepts = (device: DeviceCapacity): boolean => {
@@ -93,40 +93,51 @@ export class CapacityPlacementDirector implements GpuPlacementDirector {
     const own = context.candidates.find(({ isLocal }) => isLocal);
     const ownFit = own && fitOf(own, strategy, accepts);
     // No other can be better by more than the margin: the figures of the others need not be looked at.
-    const isGoodEnough = ownFit !== undefined && ownFit.room > 0 && ownFit.cost <= this.margins.local;
-    if (isGoodEnough && strategy.tenantAffinity !== true) return { siloId: own!.siloId, exists, full: [] };
+    if (ownFit !== undefined && this.isGoodEnough(ownFit, 0) && strategy.tenantAffinity !== true)
+      return { siloId: ownFit.candidate.siloId, exists, full: [] };
 
     const open: SiloFit[] = [];
     const full: SiloFit[] = [];
     for (const candidate of context.candidates) {
       const fit = candidate === own ? ownFit : fitOf(candidate, strategy, accepts);
-      if (fit !== undefined) (fit.room > 0 ? open : full).push(fit);
+      if (fit !== undefined) (fit.hasRoom ? open : full).push(fit);
     }
     if (open.length === 0) return { siloId: undefined, exists, full };
-    const fits = strategy.tenantAffinity === true ? withTenant(open, context.tenant) : open;
-    return { siloId: this.among(fits, keyOf(group, target, strategy, context), context), exists, full };
+    const healthy = open.filter(({ isLate }) => !isLate);
+    const fits = healthy.length > 0 ? healthy : open;
+    const siloId = this.among(strategy.tenantAffinity === true ? withTenant(fits, context.tenant) : fits, context);
+    return { siloId, exists, full };
   }
 
   /** One of silos that have room. */
-  private among(fits: readonly SiloFit[], key: string, context: PlacementContext): string {
-    const { local, stay, spread } = this.margins;
-    let lowest = Number.POSITIVE_INFINITY;
-    for (const { cost } of fits) lowest = Math.min(lowest, cost);
-    const last = this.lastChosen.get(key);
-    let kept: string | undefined;
-    for (const { candidate, cost } of fits) {
-      if (candidate.isLocal && cost <= lowest + local) return candidate.siloId;
-      if (candidate.siloId === last && cost <= lowest + stay) kept = last;
-    }
-    if (kept !== undefined) return kept;
-    const chosen = drawn(
-      fits.filter(({ cost }) => cost <= lowest + spread),
-      context,
-    );
-    if (this.lastChosen.size >= REMEMBERED) this.lastChosen.clear();
-    this.lastChosen.set(key, chosen);
-    return chosen;
+  private among(fits: readonly SiloFit[], context: PlacementContext): string {
+    const best = Math.min(...fits.map(costOf));
+    const own = fits.find(({ candidate }) => candidate.isLocal);
+    if (own !== undefined && this.isGoodEnough(own, best)) return own.candidate.siloId;
+    const worthwhile = fits.filter((fit) => this.isWorthwhile(fit, best));
+    const weights = worthwhile.map((fit) => this.weightOf(fit));
+    let at = context.random() * weights.reduce((sum, weight) => sum + weight, 0);
+    const chosen = worthwhile.find((_, i) => (at -= weights[i]!) < 0) ?? worthwhile.at(-1)!;
+    return chosen.candidate.siloId;
   }
+
+  /** Against what the best would cost. A load may be history by now and counts in part; a drawback is certain. */
+  private isWorthwhile({ load, drawback }: SiloFit, best: number): boolean {
+    const { margin, trust } = this.weights;
+    return drawback + trust * load <= best + (drawback > 0 ? 0 : margin);
+  }
+
+  private isGoodEnough(own: SiloFit, best: number): boolean {
+    return own.hasRoom && !own.isLate && costOf(own) <= best + this.weights.margin;
+  }
+
+  private weightOf(fit: SiloFit): number {
+    return fit.candidate.placedCallLimit * Math.max(LEAST_WEIGHT, 1 - this.weights.trust * costOf(fit));
+  }
+}
+
+function costOf({ load, drawback }: SiloFit): number {
+  return load + drawback;
 }
 
 interface Chosen {
@@ -169,28 +180,7 @@ class Needs {
 function withTenant(open: readonly SiloFit[], tenant: string | undefined): readonly SiloFit[] {
   if (tenant === undefined) return open;
   const home = rendezvous(tenant, open, ({ candidate }) => candidate.siloId);
-  return open.map((fit) => (fit === home ? fit : { ...fit, cost: fit.cost + COSTS.tenant }));
-}
-
-/** By chance, silos with more room more often. */
-function drawn(fits: readonly SiloFit[], context: PlacementContext): string {
-  let total = 0;
-  for (const { room } of fits) total += room;
-  let at = context.random() * total;
-  for (const { candidate, room } of fits) {
-    at -= room;
-    if (at < 0) return candidate.siloId;
-  }
-  return fits.at(-1)!.candidate.siloId;
-}
-
-function keyOf(
-  group: string,
-  { type }: GrainId,
-  { deviceType, device, tenantAffinity }: GpuPlacementStrategy,
-  { tenant }: PlacementContext,
-): string {
-  return [group, type, deviceType, device, tenantAffinity === true ? tenant : undefined].join(' ');
+  return open.map((fit) => (fit === home ? fit : { ...fit, drawback: fit.drawback + DRAWBACKS.tenant }));
 }
 
 function busyOrAbsent(
@@ -200,7 +190,7 @@ function busyOrAbsent(
 ): GpuBridgeError {
   const wanted = device ?? deviceType ?? 'any device';
   if (full.length > 0) {
-    const { siloId } = full.reduce((best, fit) => (fit.cost < best.cost ? fit : best)).candidate;
+    const { siloId } = full.reduce((best, fit) => (costOf(fit) < costOf(best) ? fit : best)).candidate;
     return new GpuBridgeError(
       'SILO_BUSY',
       { siloId, retryAfterNs: RETRY_AFTER_NS },

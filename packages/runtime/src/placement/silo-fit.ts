@@ -1,24 +1,21 @@
 import type { DeviceCapacity, GpuPlacementStrategy, SiloCandidate } from '@gpu-bridge/abstractions';
 
-/**
- * What makes a silo the worse choice, as costs that add up. Each is at most its weight, so that a weight says what the worst
- * of a kind is worth against the worst of another. Measured in simulation, not on hardware: they order, they do not predict.
- */
-export const COSTS = {
-  /** A full queue on the device. */
-  queue: 1,
-  /** As many placed calls as the silo takes. */
-  placedCalls: 1,
+/** What a silo's load is made of; the parts add up to 1 where all are at their worst. */
+export const LOADS = {
+  /** As many placed calls as the silo takes, or a full queue on the device, whichever is closer. */
+  room: 0.6,
   /** An entry that has been in a ring for {@link OLD_ENTRY_MS}: the device is slow, or stuck. */
-  age: 0.5,
+  age: 0.25,
+  /** All executors busy. */
+  utilisation: 0.15,
+} as const;
+
+/** What else makes a silo the worse choice, on the scale of loads: half of one is worth half the load of another silo. */
+export const DRAWBACKS = {
   /** None of the wanted datasets resident; a part of them counts in part. */
   datasets: 0.5,
-  /** All executors busy. */
-  utilisation: 0.25,
   /** Not the silo that the tenant belongs to, of a strategy with `tenantAffinity`. */
   tenant: 0.5,
-  /** A device that is suspect or restarting: more than all else together, so it comes after every healthy one. */
-  late: 4,
 } as const;
 
 const OLD_ENTRY_MS = 1_000;
@@ -26,10 +23,14 @@ const OLD_ENTRY_MS = 1_000;
 /** How well a silo would do, by the best of its devices. */
 export interface SiloFit {
   readonly candidate: SiloCandidate;
-  /** Sum of {@link COSTS}. */
-  readonly cost: number;
-  /** Placed calls that it takes before it is full; 0 also where no device has room. */
-  readonly room: number;
+  /** Its device is suspect or restarting: to be taken when no other is left. */
+  readonly isLate: boolean;
+  /** Takes the call as far as is known. */
+  readonly hasRoom: boolean;
+  /** Sum of {@link LOADS}, 0 … 1: of another silo it may be a second old. */
+  readonly load: number;
+  /** Sum of {@link DRAWBACKS}: does not change from call to call. */
+  readonly drawback: number;
 }
 
 /** @returns undefined when no device of the silo is accepted. */
@@ -38,31 +39,33 @@ export function fitOf(
   strategy: GpuPlacementStrategy,
   accepts: (device: DeviceCapacity) => boolean,
 ): SiloFit | undefined {
-  const { placedCalls, placedCallLimit } = candidate;
-  const left = Math.max(0, placedCallLimit - placedCalls);
   let best: SiloFit | undefined;
   for (const device of candidate.devices) {
     if (!accepts(device)) continue;
-    const room = hasRoom(device, strategy) ? left : 0;
-    if (best !== undefined && best.room > 0 && room === 0) continue;
-    const cost = costOf(device, strategy) + COSTS.placedCalls * Math.min(1, placedCalls / placedCallLimit);
-    if (best === undefined || cost < best.cost || (best.room === 0 && room > 0)) best = { candidate, cost, room };
+    const fit = fitOn(device, candidate, strategy);
+    if (best === undefined || rank(fit) < rank(best)) best = fit;
   }
   return best;
 }
 
-function hasRoom({ freeArenaBytes, queueUse }: DeviceCapacity, { arenaBytes = 0 }: GpuPlacementStrategy): boolean {
-  return freeArenaBytes >= arenaBytes && queueUse < 1;
+/** The lower, the better: room first, then health, then the rest. */
+function rank({ hasRoom, isLate, load, drawback }: SiloFit): number {
+  return (hasRoom ? 0 : 10) + (isLate ? 5 : 0) + load + drawback;
 }
 
-function costOf(device: DeviceCapacity, { datasets = [] }: GpuPlacementStrategy): number {
-  const { health, queueUse, oldestInFlightMs, utilisation } = device;
+function fitOn(device: DeviceCapacity, candidate: SiloCandidate, strategy: GpuPlacementStrategy): SiloFit {
+  const { placedCalls, placedCallLimit } = candidate;
+  const { arenaBytes = 0, datasets = [] } = strategy;
+  const { health, freeArenaBytes, queueUse, oldestInFlightMs, utilisation } = device;
   const missing = datasets.filter((dataset) => !device.datasets.includes(dataset)).length;
-  return (
-    COSTS.queue * Math.min(1, queueUse) +
-    COSTS.age * Math.min(1, oldestInFlightMs / OLD_ENTRY_MS) +
-    COSTS.utilisation * Math.min(1, utilisation) +
-    (missing === 0 ? 0 : (COSTS.datasets * missing) / datasets.length) +
-    (health === 'suspect' || health === 'restarting' ? COSTS.late : 0)
-  );
+  return {
+    candidate,
+    isLate: health === 'suspect' || health === 'restarting',
+    hasRoom: placedCalls < placedCallLimit && freeArenaBytes >= arenaBytes && queueUse < 1,
+    load:
+      LOADS.room * Math.min(1, Math.max(queueUse, placedCalls / placedCallLimit)) +
+      LOADS.age * Math.min(1, oldestInFlightMs / OLD_ENTRY_MS) +
+      LOADS.utilisation * Math.min(1, utilisation),
+    drawback: missing === 0 ? 0 : (DRAWBACKS.datasets * missing) / datasets.length,
+  };
 }

@@ -1,74 +1,28 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setImmediate as turn } from 'node:timers/promises';
-import type { ClusterPort, Logger } from '@gpu-bridge/abstractions';
-import { InProcessCluster } from '@gpu-bridge/silo';
-import type { InProcessPort } from '@gpu-bridge/silo';
-import { FakeClock, describeClusterPortContract } from '@gpu-bridge/testkit';
-import type { ClusterPortSubject, ClusterUnderTest } from '@gpu-bridge/testkit';
+import { CLUSTER_PORT_FAULTS, clusterPortCases, describeClusterPortContract } from '@gpu-bridge/testkit';
+import { faultyClusterSubject, runClusterPortCase } from '@gpu-bridge/testkit';
+import type { ClusterPortFault } from '@gpu-bridge/testkit';
+import { describe, expect, it } from 'vitest';
+import { inProcess, inProcessWithFiles } from '../support/in-process-cluster.js';
 
-const ignore = (): void => undefined;
-const logger: Logger = { debug: ignore, info: ignore, warn: ignore, error: ignore };
+describeClusterPortContract(inProcess);
+describeClusterPortContract(inProcessWithFiles);
 
-/** An in-process cluster on a clock of its own. */
-class InProcessUnderTest implements ClusterUnderTest {
-  private readonly clock = new FakeClock();
-  private readonly ports = new Map<ClusterPort, InProcessPort>();
-  private cluster: InProcessCluster;
+/** What never comes is what these tests wait for; that a right port passes is tested above, with the usual bound. */
+const boundMs = 400;
 
-  constructor(private readonly folder?: string) {
-    this.cluster = this.start();
+describe('the contract suite of cluster ports', () => {
+  for (const [fault, description] of Object.entries(CLUSTER_PORT_FAULTS) as [ClusterPortFault, string][]) {
+    it(`fails a port that ${description}`, async () => {
+      const forgets = fault === 'rows-forgotten' || fault === 'streams-forgotten';
+      const right = forgets ? inProcessWithFiles : { ...inProcess, boundMs };
+      const subject = faultyClusterSubject(right, fault);
+      const found: string[] = [];
+      for (const test of clusterPortCases) {
+        if (found.length > 0) break;
+        await runClusterPortCase(test, subject).catch((error: unknown) => found.push(`${test.name}: ${String(error)}`));
+      }
+      if (process.env['SHOW_FAILURES'] !== undefined) console.log(fault, '→', found[0]);
+      expect(found).toHaveLength(1);
+    });
   }
-
-  createPort(): ClusterPort {
-    const port = this.cluster.port();
-    this.ports.set(port, port);
-    return port;
-  }
-
-  async elapse(ms: number): Promise<void> {
-    await this.clock.runFor(BigInt(ms) * 1_000_000n);
-    // What fell due is delivered in the turns that follow.
-    for (let i = 0; i < 5; i++) await turn();
-  }
-
-  async disconnect(port: ClusterPort): Promise<void> {
-    this.ports.get(port)!.disconnect();
-  }
-
-  async reconnect(port: ClusterPort): Promise<void> {
-    this.ports.get(port)!.reconnect();
-  }
-
-  async restart(): Promise<void> {
-    await this.cluster.close();
-    this.cluster = this.start();
-  }
-
-  async close(): Promise<void> {
-    await this.cluster.close();
-    if (this.folder !== undefined) await rm(this.folder, { recursive: true });
-  }
-
-  private start(): InProcessCluster {
-    const { clock, folder } = this;
-    return new InProcessCluster(
-      folder === undefined ? { clock, logger, storage: 'memory' } : { clock, logger, storage: 'file', folder },
-    );
-  }
-}
-
-const inMemory: ClusterPortSubject = {
-  name: 'the in-process port',
-  createCluster: () => new InProcessUnderTest(),
-  lacks: { restart: 'it ends with its process' },
-};
-
-const inFiles: ClusterPortSubject = {
-  name: 'the in-process port that stores in files',
-  createCluster: async () => new InProcessUnderTest(await mkdtemp(join(tmpdir(), 'gpu-bridge-cluster-'))),
-};
-
-describeClusterPortContract(inMemory);
-describeClusterPortContract(inFiles);
+});

@@ -33,3 +33,6 @@ export type {
   ClusterUnderTest,
 } from './cluster/cluster-port-case.js';
 export { clusterPortCases, describeClusterPortContract } from './cluster/cluster-port-contract.js';
+export { CLUSTER_PORT_FAULTS } from './cluster/faults/cluster-port-fault.js';
+export type { ClusterPortFault } from './cluster/faults/cluster-port-fault.js';
+export { faultyClusterSubject } from './cluster/faults/faulty-cluster.js';

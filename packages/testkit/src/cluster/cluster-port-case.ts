@@ -49,6 +49,9 @@ export interface ClusterPortContext {
   readonly need: (feature: ClusterFeature) => void;
 }
 
+/** How many bounds a case may take as a whole. */
+export const CASE_BOUNDS = 4;
+
 /** One sentence of behaviour, and how to see it. */
 export interface ClusterPortCase {
   readonly name: string;
@@ -70,9 +73,10 @@ export async function runClusterPortCase(
 ): Promise<ClusterPortOutcome> {
   const cluster = await subject.createCluster();
   const ports: ClusterPort[] = [];
-  const until = waiting(subject.boundMs ?? 30_000);
+  const boundMs = subject.boundMs ?? 30_000;
+  const until = waiting(boundMs);
   try {
-    await test.run({
+    const running = test.run({
       cluster,
       open: async () => {
         const port = await cluster.createPort();
@@ -82,12 +86,14 @@ export async function runClusterPortCase(
       },
       endpoints: new Endpoints(until),
       until,
-      within: (what, promise) => bounded(what, promise, subject.boundMs ?? 30_000),
+      within: (what, promise) => bounded(what, promise, boundMs),
       need: (feature) => {
         const reason = subject.lacks?.[feature];
         if (reason !== undefined) throw new Unsupported(`no ${feature}: ${reason}`);
       },
     });
+    // Not every call has a bound of its own.
+    await bounded('the case', running, CASE_BOUNDS * boundMs);
     return { outcome: 'pass' };
   } catch (error) {
     if (error instanceof Unsupported) return { outcome: 'unsupported', reason: error.message };
@@ -99,13 +105,17 @@ export async function runClusterPortCase(
   }
 }
 
-/** The promise rejects with this code. */
-export async function expectCode(what: string, code: ErrorCode, promise: Promise<unknown>): Promise<void> {
+/** The promise rejects with this code. @returns the error. */
+export async function expectCode<C extends ErrorCode>(
+  what: string,
+  code: C,
+  promise: Promise<unknown>,
+): Promise<GpuBridgeError<C>> {
   try {
     await promise;
   } catch (error) {
     assert.ok(GpuBridgeError.is(error, code), `${what}: rejected with ${String(error)}, expected ${code}`);
-    return;
+    return error;
   }
   assert.fail(`${what}: resolved, expected ${code}`);
 }

@@ -1,5 +1,5 @@
 import { afterAll, describe, it } from 'vitest';
-import { runClusterPortCase } from './cluster-port-case.js';
+import { CASE_BOUNDS, runClusterPortCase } from './cluster-port-case.js';
 import type { ClusterPortCase, ClusterPortSubject } from './cluster-port-case.js';
 import { closeCases } from './cases/close-cases.js';
 import { connectionCases } from './cases/connection-cases.js';
@@ -29,8 +29,8 @@ export const clusterPortCases: readonly ClusterPortCase[] = [
 export function describeClusterPortContract(subject: ClusterPortSubject): void {
   describe(`${subject.name} as a cluster port`, () => {
     const unsupported: string[] = [];
-    // Above the bound of each wait, so that its message is what a hanging case shows.
-    const timeout = 4 * (subject.boundMs ?? 30_000);
+    // Above the bound of a case, so that its message is what a hanging case shows.
+    const timeout = (CASE_BOUNDS + 1) * (subject.boundMs ?? 30_000);
     for (const test of clusterPortCases) {
       it(test.name, { timeout }, async ({ skip }) => {
         const result = await runClusterPortCase(test, subject);

@@ -191,8 +191,7 @@ export const streamCases: readonly ClusterPortCase[] = [
       const stream = await port.openStream('small', { maxEntries: 3 });
       for (let i = 0; i < 3; i++) await publish(stream, 'subject', `${i}`);
       const refused = stream.publish('other', bytes('refused'), { messageId: 'late' });
-      const error: unknown = await refused.catch((reason: unknown) => reason);
-      assert.ok(GpuBridgeError.is(error, 'STREAM_FULL'), String(error));
+      const error = await expectCode('the fourth entry', 'STREAM_FULL', refused);
       assert.deepEqual(error.details, { stream: 'small', maxEntries: 3 });
       const consuming = new Consuming(stream, within);
       await consuming.take(1);

@@ -1,6 +1,7 @@
 /** `npm run -s bench -- NAME [--json] [--device ID]`: measures, checks while measuring, and prints. */
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { cluster } from './cluster/benchmark.js';
 import { containment } from './containment.js';
 import { idle } from './idle.js';
 import { journalEntries } from './journal-entries.js';
@@ -10,7 +11,7 @@ import { recovery } from './recovery.js';
 import { formatFigure } from './report.js';
 import { throughput } from './throughput.js';
 
-const BENCHMARKS = [journalEntries, latency, throughput, idle, recovery, containment, kernels];
+const BENCHMARKS = [journalEntries, latency, throughput, idle, recovery, containment, kernels, cluster];
 
 const USAGE = `usage: npm run -s bench -- NAME [--json] [--device ID]
 

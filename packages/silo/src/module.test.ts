@@ -1,5 +1,5 @@
 import { Tokens } from '@gpu-bridge/abstractions';
-import type { GpuPlacementDirector } from '@gpu-bridge/abstractions';
+import type { GpuPlacementDirector, GrainCallFilter } from '@gpu-bridge/abstractions';
 import { Container } from 'inversify';
 import { describe, expect, test } from 'vitest';
 import { siloModule } from './module.js';
@@ -40,6 +40,23 @@ describe('siloModule', () => {
     const silo = bound.get(Silo);
     await silo.start();
     expect(await silo.getGrain(two, 'k').greet()).toBe('hello');
+    await silo.stop();
+  });
+
+  test('runs calls through every filter that is bound', async () => {
+    const bound = container();
+    const seen: string[] = [];
+    for (const direction of ['incoming', 'outgoing'] as const)
+      bound.bind<GrainCallFilter>(Tokens.GrainCallFilter).toConstantValue({
+        direction,
+        invoke: ({ method }, next) => (seen.push(`${direction} ${method}`), next()),
+      });
+    const one = grainClass({ type: 'one' }, () => new Greeter());
+    bound.bind(Tokens.GrainClass).toConstantValue(one);
+    const silo = bound.get(Silo);
+    await silo.start();
+    await silo.getGrain(one, 'k').greet();
+    expect(seen).toEqual(['outgoing greet', 'incoming greet']);
     await silo.stop();
   });
 

@@ -100,6 +100,19 @@ describe('a deadline', () => {
     gates.hold.open();
   });
 
+  test('counts also when one before it has passed', async () => {
+    const gates = { hold: gate() };
+    const { silo, clock, grain, recorder } = await recorderSilo(gates);
+    void grain.work('hold');
+    for (const ms of [5, 10]) {
+      const call = silo.getGrain(recorder, 'k', { deadlineNs: BigInt(ms) * MS }).work('late');
+      const failed = expect(call).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+      clock.advanceMs(5);
+      await failed;
+    }
+    gates.hold.open();
+  });
+
   test('may lie further away than a timer reaches', async () => {
     const gates = { hold: gate() };
     const { silo, clock, recorder } = await recorderSilo(gates);

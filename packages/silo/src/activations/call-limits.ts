@@ -25,7 +25,10 @@ export class CallLimits {
 
   watch(call: PendingCall): void {
     const { deadlineNs, signal } = call.request;
-    if (signal !== undefined) this.callsOf(signal).add(call);
+    if (signal !== undefined) {
+      call.signalCalls = this.callsOf(signal);
+      call.signalCalls.add(call);
+    }
     if (deadlineNs === undefined) return;
     call.deadlineMs = milliseconds(deadlineNs);
     this.deadlines.add(call);
@@ -33,8 +36,7 @@ export class CallLimits {
   }
 
   unwatch(call: PendingCall): void {
-    const { signal } = call.request;
-    if (signal !== undefined) this.calls.get(signal)?.delete(call);
+    call.signalCalls?.delete(call);
     if (call.heapIndex >= 0) this.deadlines.remove(call);
   }
 

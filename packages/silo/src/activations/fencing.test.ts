@@ -162,6 +162,16 @@ describe('fencing', () => {
     expect(silo.getInfo().activations).toBe(1);
   });
 
+  test('fails a call that ran at once as well', async () => {
+    const gates = { long: gate() };
+    const { grain, silo } = await keeperSilo(gates);
+    await grain.work();
+    const running = grain.work('long');
+    await silo.fenceKeyed();
+    gates.long.open();
+    await expect(running).rejects.toMatchObject(FENCED);
+  });
+
   test('gives what runs LEASE_FENCED also when it fails otherwise', async () => {
     const gates = { long: gate() };
     const { grain, silo } = await keeperSilo(gates);

@@ -18,7 +18,13 @@ export class GrainMethod {
     readonly name: string,
     /** Its turns may run between the awaits of others. */
     readonly interleaves = false,
+    private readonly isHook = false,
   ) {}
+
+  /** How the silo itself calls `receiveReminder`, which nobody else can. */
+  static receiveReminder(grainType: string): GrainMethod {
+    return new GrainMethod(grainType, 'receiveReminder' satisfies keyof Grain, false, true);
+  }
 
   /**
    * The method's body in an activation's class. Only methods on the prototype count: an instance's own properties are
@@ -36,7 +42,7 @@ export class GrainMethod {
   }
 
   private lookUp(prototype: object | null): Body {
-    const methods = methodsOf(prototype);
+    const methods = methodsOf(prototype, this.isHook);
     const body = methods.get(this.name);
     if (body === undefined) {
       const known = [...methods.keys()].join(', ') || 'a class with methods (it has none)';
@@ -46,7 +52,7 @@ export class GrainMethod {
   }
 }
 
-function methodsOf(prototype: object | null): ReadonlyMap<string, Body> {
+function methodsOf(prototype: object | null, withHooks: boolean): ReadonlyMap<string, Body> {
   const methods = new Map<string, Body>();
   for (
     let level = prototype;
@@ -54,7 +60,7 @@ function methodsOf(prototype: object | null): ReadonlyMap<string, Body> {
     level = Object.getPrototypeOf(level) as object | null
   ) {
     for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(level))) {
-      if (typeof value === 'function' && !methods.has(name) && !NOT_CALLABLE.has(name))
+      if (typeof value === 'function' && !methods.has(name) && (withHooks || !NOT_CALLABLE.has(name)))
         methods.set(name, value as Body);
     }
   }

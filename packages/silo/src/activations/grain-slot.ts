@@ -75,8 +75,8 @@ export class GrainSlot implements ActivationOwner, CallTarget {
 
   timerIsDue(activation: Activation, timer: GrainTimer): void {
     if (!this.mayRun()) return; // the activation is about to be fenced
-    const isFree = activation.state === 'active' && (this.grain.reentrant || this.pool.takeThisIdle(activation));
-    if (isFree) activation.startTimer(timer);
+    const takesTurns = activation.state === 'active' && activation.retiresAs === undefined;
+    if (takesTurns && (this.grain.reentrant || this.pool.takeThisIdle(activation))) activation.startTimer(timer);
     else activation.addDueTimer(timer);
   }
 

@@ -14,8 +14,11 @@ export class PendingCall {
   queue: CallQueue | undefined;
   /** What the grain sees: an incoming filter may replace it. */
   seen: RequestContext;
-  /** Kept by {@link DeadlineHeap}. */
+  /** The calls of its signal, it among them; kept by {@link CallLimits}. */
+  signalCalls: Set<PendingCall> | undefined;
+  /** Kept by {@link CallLimits}. */
   deadlineMs = 0;
+  /** Kept by `DeadlineHeap`. */
   heapIndex = -1;
 
   private resolve!: (value: unknown) => void;

@@ -28,6 +28,9 @@ export class RegisteredGrain implements PlacedClass {
   readonly counts: GrainCounts = { activations: 0, waitingCalls: 0, started: 0, served: 0, failed: 0 };
   readonly placement: ClassPlacement;
 
+  /** What delivers a reminder, as a call like any other. */
+  readonly receiveReminder: GrainMethod;
+
   private readonly interleaving: ReadonlySet<string>;
   private readonly methods = new Map<string, GrainMethod>();
 
@@ -63,6 +66,7 @@ export class RegisteredGrain implements PlacedClass {
       throw GpuBridgeError.invalidArgument(`${field}.options.maxLocal`, maxLocal, 'an integer of 1..1024');
     }
     this.type = type;
+    this.receiveReminder = GrainMethod.receiveReminder(type);
     this.reentrant = reentrant;
     this.keyed = kind === 'keyed';
     this.persistent = options.persistent ?? false;

@@ -146,6 +146,14 @@ describe('a timer', () => {
     await silo.stop();
   });
 
+  test('may end itself', async () => {
+    const { grain, log, clock } = await timedSilo();
+    const own: Disposable[] = [];
+    own.push(await grain.every('tick', { dueMs: 5, periodMs: 5 }, () => own[0]![Symbol.dispose]()));
+    await pass({ clock }, 20);
+    expect(log).toEqual(['tick starts', 'tick ends']);
+  });
+
   test('ends with its activation, and can be made no more', async () => {
     let context: GrainContext | undefined;
     const log: string[] = [];

@@ -18,6 +18,8 @@ export interface Logged {
 }
 
 export interface MemberOptions extends Partial<MembershipOptions> {
+  /** Default: the silo's. */
+  readonly portId?: string;
   readonly port?: (port: ClusterPort) => ClusterPort;
   readonly rejoined?: (address: string) => Promise<void>;
 }
@@ -25,7 +27,7 @@ export interface MemberOptions extends Partial<MembershipOptions> {
 /** An engine, a network with faults, and silos as far as they are members: one clock for all, which a test moves. */
 export class ClusterFixture {
   readonly clock = new FakeClock();
-  readonly network = new FaultNetwork();
+  readonly network = new FaultNetwork(this.clock);
   readonly logged: Logged[] = [];
   readonly logger: Logger;
   readonly cluster: InProcessCluster;
@@ -51,7 +53,7 @@ export class ClusterFixture {
   /** A silo that has not joined. */
   async silo(siloId: string, options: MemberOptions = {}): Promise<SiloFixture> {
     const clock = new FreezableClock(this.clock);
-    const port = this.cluster.port(siloId, { clock });
+    const port = this.cluster.port(options.portId ?? siloId, { clock });
     await port.open();
     return new SiloFixture(this, siloId, clock, port, options);
   }
@@ -118,7 +120,7 @@ export class SiloFixture {
     readonly siloId: string,
     readonly clock: FreezableClock,
     readonly port: InProcessPort,
-    { port: wrap, rejoined, ...options }: MemberOptions,
+    { port: wrap, rejoined, portId: _portId, ...options }: MemberOptions,
   ) {
     this.seenPort = wrap?.(port) ?? port;
     this.membership = new Membership(

@@ -1,3 +1,4 @@
+import type { Clock } from '@gpu-bridge/abstractions';
 import { ENGINE } from '../cluster/network.js';
 import type { Hop, Network, Passage } from '../cluster/network.js';
 
@@ -5,18 +6,17 @@ type Fate = 'pass' | 'lose' | 'hold';
 
 /** A network whose faults a test chooses. Hops that are held pass in their order as soon as nothing holds them any more. */
 export class FaultNetwork implements Network {
+  /** How long a hop takes before the rules see it; undefined: no time at all. */
+  delayMs: ((hop: Hop) => number) | undefined;
+
   private readonly rules = new Set<(hop: Hop) => Fate>();
   private held: { readonly hop: Hop; readonly passage: Passage }[] = [];
 
+  constructor(private readonly clock: Clock) {}
+
   transmit(hop: Hop, passage: Passage): void {
-    switch (this.fateOf(hop)) {
-      case 'pass':
-        return passage.arrive();
-      case 'lose':
-        return passage.lose();
-      case 'hold':
-        this.held.push({ hop, passage });
-    }
+    if (this.delayMs === undefined) this.reach(hop, passage);
+    else this.clock.schedule(() => this.reach(hop, passage), this.delayMs(hop));
   }
 
   /** Applies to whatever travels from now on, until it is disposed. The first rule that does not let a hop pass wins. */
@@ -27,7 +27,7 @@ export class FaultNetwork implements Network {
         this.rules.delete(rule);
         const held = this.held;
         this.held = [];
-        for (const { hop, passage } of held) this.transmit(hop, passage);
+        for (const { hop, passage } of held) this.reach(hop, passage);
       },
     };
   }
@@ -67,6 +67,17 @@ export class FaultNetwork implements Network {
     return this.add((hop) =>
       hop.kind === 'request' && hop.from === portId && request.test(hop.what) ? 'hold' : 'pass',
     );
+  }
+
+  private reach(hop: Hop, passage: Passage): void {
+    switch (this.fateOf(hop)) {
+      case 'pass':
+        return passage.arrive();
+      case 'lose':
+        return passage.lose();
+      case 'hold':
+        this.held.push({ hop, passage });
+    }
   }
 
   private fateOf(hop: Hop): Fate {

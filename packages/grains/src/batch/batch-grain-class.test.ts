@@ -19,7 +19,7 @@ describe('batch grains', () => {
 
   test('run the kernel that their key names', async () => {
     const stub = new StubBridge();
-    const context = { id: { type: 'gpu-batch', key: 'scale' } } as GrainContext;
+    const context = { id: { type: 'gpu-batch', key: 'scale' }, request: {} } as GrainContext;
     const grain = batchGrainClass(stub.bridge).create(context);
     await grain.onActivate();
     await grain.execute({});

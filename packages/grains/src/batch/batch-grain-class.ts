@@ -37,7 +37,7 @@ export type BatchGrainReference<P extends KernelParams> = Pick<
 /** The class of batch grains on a bridge's devices; bind it under `Tokens.GrainClass`. */
 export function batchGrainClass(bridge: GpuBridge): GrainClass<GpuBatchGrain> {
   const jobs = new PublishedJobs();
-  return { options: OPTIONS, create: ({ id, siloId }) => new GpuBatchGrain(bridge, id.key, { siloId, jobs }) };
+  return { options: OPTIONS, create: (context) => new GpuBatchGrain(bridge, context, jobs) };
 }
 
 /**

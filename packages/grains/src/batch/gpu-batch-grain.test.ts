@@ -1,5 +1,5 @@
 import { GpuBridgeError } from '@gpu-bridge/abstractions';
-import type { ColumnBatch } from '@gpu-bridge/abstractions';
+import type { ColumnBatch, RequestContext } from '@gpu-bridge/abstractions';
 import { FakeClock } from '@gpu-bridge/testkit';
 import { describe, expect, test } from 'vitest';
 import { Loopback, Site } from '../testing/loopback.js';
@@ -11,15 +11,19 @@ import { PublishedJobs } from './published-jobs.js';
 
 type Caller = Pick<GpuBatchGrain, 'execute' | 'executeGrid'>;
 
-async function activated(stub: StubBridge): Promise<GpuBatchGrain> {
-  const grain = new GpuBatchGrain(stub.bridge, 'scale', { siloId: 'silo-b', jobs: new PublishedJobs() });
+function contextOf(key: string, request: RequestContext = {}) {
+  return { id: { type: 'gpu-batch', key }, siloId: 'silo-b', request };
+}
+
+async function activated(stub: StubBridge, request?: RequestContext): Promise<GpuBatchGrain> {
+  const grain = new GpuBatchGrain(stub.bridge, contextOf('scale', request), new PublishedJobs());
   await grain.onActivate();
   return grain;
 }
 
 /** As the grain's silo calls it, and as another silo does. */
 const ROUTES: Readonly<Record<string, (stub: StubBridge) => Promise<Caller>>> = {
-  direct: activated,
+  direct: (stub) => activated(stub),
   'through messages': async (stub) => {
     const site = new Site('silo-b', await activated(stub));
     const loopback = new Loopback(batchGrainClass(stub.bridge).options, [site], new FakeClock());
@@ -35,11 +39,22 @@ function batchOf(firstItem: number): ColumnBatch<UntypedColumns> {
 }
 
 test('fails its activation with KERNEL_NOT_FOUND when the key names no kernel', async () => {
-  const host = { siloId: 'silo-b', jobs: new PublishedJobs() };
-  const error: unknown = await new GpuBatchGrain(new StubBridge().bridge, 'scael', host)
+  const error: unknown = await new GpuBatchGrain(new StubBridge().bridge, contextOf('scael'), new PublishedJobs())
     .onActivate()
     .catch((e: unknown) => e);
   expect(GpuBridgeError.is(error, 'KERNEL_NOT_FOUND')).toBe(true);
+});
+
+test('gives a job the tenant of its request, unless the hints name one', async () => {
+  const stub = new StubBridge();
+  const grain = await activated(stub, { tenant: 'acme' });
+  await grain.execute({});
+  await grain.execute({}, { priority: 'low' });
+  await grain.executeGrid({}, { globalSize: [1] }, { tenant: 'other' });
+  const hints = stub.submissions.map((submission) =>
+    submission.find((part, i) => i >= 2 && Object.hasOwn(part as object, 'tenant')),
+  );
+  expect(hints).toEqual([{ tenant: 'acme' }, { priority: 'low', tenant: 'acme' }, { tenant: 'other' }]);
 });
 
 describe.each(Object.entries(ROUTES))('GpuBatchGrain, called %s', (route, callerOf) => {

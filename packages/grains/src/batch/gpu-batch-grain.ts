@@ -4,12 +4,14 @@ import type {
   GpuExecutionHints,
   GpuKernel,
   Grain,
+  GrainContext,
   GridLaunch,
   KernelHandle,
 } from '@gpu-bridge/abstractions';
 import { AdmittedBatch } from './batch-execution.js';
 import type { BatchExecution, BatchHost, ReadOptions } from './batch-execution.js';
 import { packBatch } from './packed-batch.js';
+import type { PublishedJobs } from './published-jobs.js';
 
 /** Inputs or outputs of a kernel whose definition is not at hand. */
 export type UntypedColumns = Record<string, unknown>;
@@ -18,25 +20,30 @@ export type UntypedColumns = Record<string, unknown>;
  * Runs batches on one kernel, whose name or id is the grain's key. It keeps nothing between calls: admission, queueing
  * and limits are the device broker's.
  */
-export class GpuBatchGrain<TIn = UntypedColumns, TOut = UntypedColumns> implements Grain {
+export class GpuBatchGrain<TIn = UntypedColumns, TOut = UntypedColumns> implements Grain, BatchHost {
+  readonly siloId: string;
   private kernel!: GpuKernel<TIn, TOut>;
 
+  /** @param jobs - shared by the batch grains of a silo. */
   constructor(
     private readonly bridge: GpuBridge,
-    private readonly kernelName: string,
-    private readonly host: BatchHost,
-  ) {}
+    private readonly context: Pick<GrainContext, 'id' | 'siloId' | 'request'>,
+    readonly jobs: PublishedJobs,
+  ) {
+    this.siloId = context.siloId;
+  }
 
   /** @throws GpuBridgeError `KERNEL_NOT_FOUND`, which fails the calls that wait for the activation. */
   async onActivate(): Promise<void> {
     // The caller's reference carries the kernel's types; here it is known by name only.
-    this.kernel = this.bridge.getKernel(this.kernelName) as unknown as GpuKernel<TIn, TOut>;
+    this.kernel = this.bridge.getKernel(this.context.id.key) as unknown as GpuKernel<TIn, TOut>;
   }
 
   /**
    * Submits one batch of a map kernel; resolves when admitted, not when done.
    *
    * @param items - one column per input, all with the same number of items; borrowed until the job completes.
+   * @param hints - without a `tenant` that of the request is taken.
    * @param signal - aborting cancels the job, before and after admission.
    * @throws GpuBridgeError `INVALID_ARGUMENT`, `KERNEL_NOT_FOUND`, `QUEUE_FULL` (retry after `retryAfterNs`),
    *   `DEADLINE_EXCEEDED`, `CANCELLED`, `DRAINING`, `DEVICE_NOT_FOUND`, `DEVICE_LOST`, `ARENA_EXHAUSTED`.
@@ -48,8 +55,8 @@ export class GpuBatchGrain<TIn = UntypedColumns, TOut = UntypedColumns> implemen
     options: ReadOptions = {},
   ): Promise<BatchExecution<TOut>> {
     checkReadOptions(options);
-    const handle = await this.kernel.submitBatch(items, hints, signal);
-    return new AdmittedBatch(this.kernel, handle, options, this.host);
+    const handle = await this.kernel.submitBatch(items, this.hintsOf(hints), signal);
+    return new AdmittedBatch(this.kernel, handle, options, this);
   }
 
   /** Submits one launch of a grid kernel; otherwise as `execute`. */
@@ -61,8 +68,8 @@ export class GpuBatchGrain<TIn = UntypedColumns, TOut = UntypedColumns> implemen
     options: ReadOptions = {},
   ): Promise<BatchExecution<TOut>> {
     checkReadOptions(options);
-    const handle = await this.kernel.submitGrid(args, launch, hints, signal);
-    return new AdmittedBatch(this.kernel, handle, options, this.host);
+    const handle = await this.kernel.submitGrid(args, launch, this.hintsOf(hints), signal);
+    return new AdmittedBatch(this.kernel, handle, options, this);
   }
 
   /** The results of a job that a caller on another silo submitted here, packed; read as they are asked for. */
@@ -77,7 +84,7 @@ export class GpuBatchGrain<TIn = UntypedColumns, TOut = UntypedColumns> implemen
     try {
       for await (const batch of this.kernel.readResults(handle)) yield packBatch(batch);
     } finally {
-      this.host.jobs.forget(jobId);
+      this.jobs.forget(jobId);
     }
   }
 
@@ -87,13 +94,21 @@ export class GpuBatchGrain<TIn = UntypedColumns, TOut = UntypedColumns> implemen
     if (how === 'cancel') handle?.cancel();
     else {
       handle?.dispose();
-      this.host.jobs.forget(jobId);
+      this.jobs.forget(jobId);
     }
+  }
+
+  /** A job is its request's tenant's, unless the hints name another. To be called before the first `await`. */
+  private hintsOf(hints: GpuExecutionHints | undefined): GpuExecutionHints | undefined {
+    const { tenant } = this.context.request;
+    if (tenant === undefined || (hints !== undefined && typeof hints !== 'object') || hints?.tenant !== undefined)
+      return hints;
+    return { ...hints, tenant };
   }
 
   private published(jobId: string): KernelHandle<TOut> | undefined {
     // Its output is this kernel's: a grain is called by the key it was called by before.
-    return this.host.jobs.find(jobId);
+    return this.jobs.find(jobId);
   }
 }
 

@@ -33,7 +33,7 @@ class Cluster {
     const cluster = new Cluster(names, idempotent);
     cluster.sites = await Promise.all(
       cluster.bridges.map(async ({ prefix: siloId, bridge }, i) => {
-        const grain = new GpuBatchGrain(bridge, 'scale', { siloId, jobs: cluster.jobs[i]! });
+        const grain = new GpuBatchGrain(bridge, contextOf(siloId), cluster.jobs[i]!);
         await grain.onActivate();
         return new Site(siloId, grain);
       }),
@@ -51,6 +51,10 @@ class Cluster {
   die(silo: number): void {
     this.sites[silo]!.die();
   }
+}
+
+function contextOf(siloId: string) {
+  return { id: { type: 'gpu-batch', key: 'scale' }, siloId, request: {} };
 }
 
 function batchOf(jobId: string, firstItem: number): ColumnBatch<UntypedColumns> {
@@ -176,7 +180,7 @@ describe('what a silo keeps of a job', () => {
 
   test('is nothing when its caller gives up or dies: the job is disposed of at once', async () => {
     const cluster = await Cluster.of(['a']);
-    const grain = new GpuBatchGrain(cluster.bridges[0]!.bridge, 'scale', { siloId: 'a', jobs: cluster.jobs[0]! });
+    const grain = new GpuBatchGrain(cluster.bridges[0]!.bridge, contextOf('a'), cluster.jobs[0]!);
     await grain.onActivate();
     const form = batchGrainClass(cluster.bridges[0]!.bridge).options.remoteForms!['execute']!;
     const stream = form.toStream!(await grain.execute({}))[Symbol.asyncIterator]();

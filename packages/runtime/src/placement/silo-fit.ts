@@ -55,9 +55,9 @@ function rank({ hasRoom, isLate, load, drawback }: SiloFit): number {
 
 function fitOn(device: DeviceCapacity, candidate: SiloCandidate, strategy: GpuPlacementStrategy): SiloFit {
   const { placedCalls, placedCallLimit } = candidate;
-  const { arenaBytes = 0, datasets = [] } = strategy;
+  const { arenaBytes = 0, datasets } = strategy;
   const { health, freeArenaBytes, queueUse, oldestInFlightMs, utilisation } = device;
-  const missing = datasets.filter((dataset) => !device.datasets.includes(dataset)).length;
+  const missing = datasets === undefined ? 0 : datasets.filter((dataset) => !device.datasets.includes(dataset)).length;
   return {
     candidate,
     isLate: health === 'suspect' || health === 'restarting',
@@ -66,6 +66,6 @@ function fitOn(device: DeviceCapacity, candidate: SiloCandidate, strategy: GpuPl
       LOADS.room * Math.min(1, Math.max(queueUse, placedCalls / placedCallLimit)) +
       LOADS.age * Math.min(1, oldestInFlightMs / OLD_ENTRY_MS) +
       LOADS.utilisation * Math.min(1, utilisation),
-    drawback: missing === 0 ? 0 : (DRAWBACKS.datasets * missing) / datasets.length,
+    drawback: missing === 0 ? 0 : (DRAWBACKS.datasets * missing) / datasets!.length,
   };
 }

@@ -29,6 +29,15 @@ describe('CapacityLedger', () => {
     expect(error.details.retryAfterNs).toBeGreaterThan(0n);
   });
 
+  test('tells when much has changed, and when the last place was taken', () => {
+    const told: number[] = [];
+    const ledger: CapacityLedger = new CapacityLedger(20, () => told.push(ledger.inUse));
+    for (let i = 0; i < 20; i++) ledger.tryReserve();
+    expect(told).toEqual([3, 6, 9, 12, 15, 18, 20]);
+    for (let i = 0; i < 20; i++) ledger.release();
+    expect(told.slice(7)).toEqual([17, 14, 11, 8, 5, 2]);
+  });
+
   test('takes back only what it gave', () => {
     expect(() => new CapacityLedger(1).release()).toThrow(/invariant/);
   });

@@ -13,8 +13,18 @@ export class CapacityLedger {
   /** Calls refused. */
   refused = 0;
 
-  /** @param limit - calls let in at once. */
-  constructor(readonly limit: number) {}
+  /** What was in use when others were told last. */
+  private toldInUse = 0;
+
+  /**
+   * @param limit - calls let in at once.
+   * @param onShift - called when an eighth of the limit has come or gone since it was called last, and when the last place
+   *   was taken: what other silos were told is history then.
+   */
+  constructor(
+    readonly limit: number,
+    private readonly onShift: () => void = () => undefined,
+  ) {}
 
   /** @returns whether the call may run; then `release` must follow when it has ended. */
   tryReserve(): boolean {
@@ -23,12 +33,14 @@ export class CapacityLedger {
       return false;
     }
     this.inUse++;
+    this.noteShift();
     return true;
   }
 
   release(): void {
     invariant(this.inUse > 0, 'what is released was reserved');
     this.inUse--;
+    this.noteShift();
   }
 
   /** The error of a call that was refused. */
@@ -38,5 +50,12 @@ export class CapacityLedger {
       { siloId, retryAfterNs: BUSY_RETRY_AFTER_NS },
       `silo ${siloId} has ${this.limit} placed calls, as many as it takes`,
     );
+  }
+
+  private noteShift(): void {
+    const isLast = this.inUse === this.limit;
+    if (!isLast && Math.abs(this.inUse - this.toldInUse) < this.limit / 8) return;
+    this.toldInUse = this.inUse;
+    this.onShift();
   }
 }

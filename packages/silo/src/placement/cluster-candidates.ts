@@ -1,8 +1,12 @@
 import type { SiloCandidate } from '@gpu-bridge/abstractions';
-import type { LiveMember, LiveMembers } from './live-members.js';
+import type { Member } from '../membership/member-record.js';
+import type { Membership } from '../membership/membership.js';
 import type { PlacedCalls } from './placed-calls.js';
 import { RemoteCandidate } from './silo-candidates.js';
 import type { LocalCandidate } from './silo-candidates.js';
+
+/** The silos there are, the own one included. */
+export type LiveMembers = Pick<Membership, 'address' | 'members'>;
 
 /** The silos that may host a grain type. */
 export interface TypeCandidates {
@@ -13,7 +17,7 @@ export interface TypeCandidates {
 
 /** Candidates by grain type, made when first asked for after each change of the members. */
 export class ClusterCandidates {
-  private seen: readonly LiveMember[] = [];
+  private seen: readonly Member[] = [];
   /** By address. */
   private remotes = new Map<string, RemoteCandidate>();
   private readonly byType = new Map<string, TypeCandidates>();
@@ -40,7 +44,7 @@ export class ClusterCandidates {
     return [...new Set(this.members.members().flatMap(({ grainTypes }) => grainTypes))].sort();
   }
 
-  private refresh(members: readonly LiveMember[]): void {
+  private refresh(members: readonly Member[]): void {
     this.seen = members;
     this.byType.clear();
     const remotes = new Map<string, RemoteCandidate>();
@@ -56,22 +60,14 @@ export class ClusterCandidates {
   }
 
   private select(type: string): TypeCandidates {
-    const hosts = new Map<string, LiveMember>();
-    for (const member of this.seen) {
-      if (member.state !== 'active' || !member.grainTypes.includes(type)) continue;
-      // After a restart the row of the incarnation before may still be there.
-      const other = hosts.get(member.siloId);
-      if (other === undefined || other.generation < member.generation) hosts.set(member.siloId, member);
-    }
-    const all = [...hosts.values()];
+    const all = this.seen.filter(({ state, grainTypes }) => state === 'active' && grainTypes.includes(type));
     const trusted = all.filter(({ suspect }) => !suspect);
     const chosen = trusted.length > 0 ? trusted : all;
     const own = this.members.address;
+    const addresses = new Map(chosen.map(({ siloId, address }) => [siloId, address]));
     return {
-      candidates: chosen
-        .sort((a, b) => (a.siloId < b.siloId ? -1 : 1))
-        .map(({ address }) => (address === own ? this.local : this.remotes.get(address)!)),
-      addressOf: (siloId) => hosts.get(siloId)?.address,
+      candidates: chosen.map(({ address }) => (address === own ? this.local : this.remotes.get(address)!)),
+      addressOf: (siloId) => addresses.get(siloId),
     };
   }
 }

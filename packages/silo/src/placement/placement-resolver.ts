@@ -12,8 +12,7 @@ import type {
 } from '@gpu-bridge/abstractions';
 import { BUSY_RETRY_AFTER_NS } from './capacity-ledger.js';
 import { ClusterCandidates } from './cluster-candidates.js';
-import type { TypeCandidates } from './cluster-candidates.js';
-import type { LiveMembers } from './live-members.js';
+import type { LiveMembers, TypeCandidates } from './cluster-candidates.js';
 import { PlacedCalls } from './placed-calls.js';
 import { PlacementFallbacks } from './placement-fallbacks.js';
 import { PREFER_LOCAL } from './prefer-local-placement-director.js';

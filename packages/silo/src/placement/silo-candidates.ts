@@ -1,6 +1,6 @@
 import type { Clock, DeviceCapacity, SiloCandidate } from '@gpu-bridge/abstractions';
+import type { Member } from '../membership/member-record.js';
 import type { CapacityLedger } from './capacity-ledger.js';
-import type { LiveMember } from './live-members.js';
 import type { PlacedCalls } from './placed-calls.js';
 
 /**
@@ -58,7 +58,7 @@ export class RemoteCandidate implements SiloCandidate {
   private readonly ownThen: number;
 
   constructor(
-    readonly member: LiveMember,
+    readonly member: Member,
     private readonly placed: PlacedCalls,
   ) {
     this.ownThen = placed.at(member.address);
@@ -86,7 +86,7 @@ export class RemoteCandidate implements SiloCandidate {
   }
 
   /** Whether these are the words of the same beat; the list of devices is decoded anew with each. */
-  saysSameAs({ devices, placedCalls, activations }: LiveMember): boolean {
+  saysSameAs({ devices, placedCalls, activations }: Member): boolean {
     const { member } = this;
     return member.devices === devices && member.placedCalls === placedCalls && member.activations === activations;
   }

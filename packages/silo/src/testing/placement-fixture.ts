@@ -1,6 +1,6 @@
 import type { DeviceCapacity, PlacementContext, SiloCandidate } from '@gpu-bridge/abstractions';
 import { SeededRandom } from '@gpu-bridge/testkit';
-import type { LiveMember } from '../placement/live-members.js';
+import type { Member } from '../membership/member-record.js';
 
 export function candidate(siloId: string, figures: Partial<SiloCandidate> = {}): SiloCandidate {
   return { siloId, isLocal: false, devices: [], activations: 0, placedCalls: 0, placedCallLimit: 256, ...figures };
@@ -18,13 +18,15 @@ export function contextOf(candidates: readonly SiloCandidate[], seed = 1): Place
 }
 
 /** A silo as it says it is; every call makes figures of a new beat. */
-export function member(siloId: string, figures: Partial<LiveMember> = {}): LiveMember {
+export function member(siloId: string, figures: Partial<Member> = {}): Member {
   return {
     address: `${siloId}.${figures.generation ?? 1}`,
     siloId,
     generation: 1,
     state: 'active',
     grainTypes: ['worker'],
+    hostName: 'host',
+    pid: 1,
     devices: [],
     activations: 0,
     placedCalls: 0,

@@ -24,11 +24,16 @@ export interface ValueReader {
  */
 export function encodeValue(value: unknown, root = 'value', writer?: ValueWriter): Uint8Array {
   const { value: prepared, bulkBytes } = prepare(value, root, writer);
-  return encodePrepared(prepared, bulkBytes);
+  return ownBytes(encodePrepared(prepared, bulkBytes));
 }
 
-/** `[value, ...fields]` in one, for messages that say more than a value. @throws as {@link encodeValue}. */
-export function encodeWith(
+/**
+ * `[value, ...fields]` in one, for messages that say more than a value.
+ *
+ * @returns bytes that are valid until the next value is encoded, unless {@link ownBytes} is asked for them.
+ * @throws as {@link encodeValue}
+ */
+export function encodeShared(
   fields: readonly unknown[],
   value: unknown,
   root: string,
@@ -43,10 +48,14 @@ function encodePrepared(prepared: unknown, bulkBytes: number): Uint8Array {
   // The library doubles its buffer as it grows and copies the result; neither shall happen to what is large.
   if (bulkBytes > LARGE_BYTES) return newEncoder(bulkBytes + LARGE_BYTES).encodeSharedRef(prepared);
   const bytes = smallEncoder.encodeSharedRef(prepared);
-  if (bytes.byteLength <= LARGE_BYTES) return bytes.slice();
-  // It keeps its buffer, which has become large after all.
-  smallEncoder = newEncoder(INITIAL_BYTES);
+  // It keeps its buffer; one that has become large after all is better given away.
+  if (bytes.byteLength > LARGE_BYTES) smallEncoder = newEncoder(INITIAL_BYTES);
   return bytes;
+}
+
+/** Bytes that nobody else writes to, from those of {@link encodeShared}. */
+export function ownBytes(bytes: Uint8Array): Uint8Array {
+  return bytes.byteLength > LARGE_BYTES ? bytes : bytes.slice();
 }
 
 /**
@@ -56,6 +65,8 @@ function encodePrepared(prepared: unknown, bulkBytes: number): Uint8Array {
  */
 export function decodeValue(bytes: Uint8Array, reader?: ValueReader): unknown {
   if (!isWholeValue(bytes)) throw invalid(`${bytes.byteLength} bytes are no value of at most ${MAX_DEPTH} levels`);
+  // A reader may itself decode what it restores.
+  const outer = extensions.reader;
   try {
     extensions.reader = reader;
     return decoder.decode(bytes);
@@ -63,7 +74,7 @@ export function decodeValue(bytes: Uint8Array, reader?: ValueReader): unknown {
     if (GpuBridgeError.is(error, 'MESSAGE_INVALID')) throw error;
     throw invalid(error instanceof Error ? error.message : 'no value', error);
   } finally {
-    extensions.reader = undefined;
+    extensions.reader = outer;
   }
 }
 

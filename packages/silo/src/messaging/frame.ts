@@ -77,7 +77,8 @@ export class FrameWriter {
 
   private begin(kind: FrameKind, id: number, bodyBytes: number): Uint8Array {
     const { header } = this;
-    const frame = new Uint8Array(header.byteLength + 4 + bodyBytes);
+    // Of Node's pool: a frame is short-lived, and every byte of it is written.
+    const frame = Buffer.allocUnsafe(header.byteLength + 4 + bodyBytes);
     frame.set(header);
     frame[1] = kind;
     writeU32(frame, header.byteLength, id);

@@ -5,6 +5,7 @@ import type { TransferReceiver } from './chunks/incoming-transfers.js';
 import { OutgoingTransfers } from './chunks/outgoing-transfers.js';
 import type { OutgoingTransfer, TransferDone, TransferSender } from './chunks/outgoing-transfers.js';
 import { CHUNK_BYTES } from './chunks/transfer-protocol.js';
+import { ownBytes } from './codec.js';
 import { FrameKind, FrameWriter, MAX_HEADER_BYTES, NOTHING, parseFrame } from './frame.js';
 import type { Frame } from './frame.js';
 import type { RefusedMessages } from './refused-messages.js';
@@ -91,7 +92,7 @@ export class Link implements MessageListener, TransferSender, TransferReceiver {
   /**
    * Sends a message of any size.
    *
-   * @param body - taken over.
+   * @param body - of `encodeShared`, or of its own and not changed afterwards.
    * @param done - called when a large one has ended.
    * @returns the transfer of a large one; undefined when it was sent at once.
    */
@@ -109,12 +110,8 @@ export class Link implements MessageListener, TransferSender, TransferReceiver {
     }
     this.handler.busy();
     const { chunkBytes } = this;
-    return this.outgoing.start(to, kind, id, body, {
-      chunkBytes,
-      nowMs: this.services.clock.nowMs(),
-      correlation,
-      done,
-    });
+    const start = { chunkBytes, nowMs: this.services.clock.nowMs(), correlation, done };
+    return this.outgoing.start(to, kind, id, ownBytes(body), start);
   }
 
   withdraw(transfer: OutgoingTransfer): void {

@@ -52,10 +52,10 @@ export class Liveness {
       if (call.stream === undefined) questions.calls.push(call.id);
       else questions.streams.push(call.id, call.stream.creditLimit);
     }
-    for (const [from, calls] of this.served.calls()) {
+    for (const { address, calls } of this.served.callers()) {
       for (const call of calls.values()) {
         if (call.startedMs > oldMs) break;
-        if (!call.cancelled) questionsOf(peers, from).served.push(call.id);
+        if (!call.cancelled) questionsOf(peers, address).served.push(call.id);
       }
     }
     for (const [address, questions] of peers) this.ask(address, questions);

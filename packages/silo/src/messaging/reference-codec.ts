@@ -32,10 +32,10 @@ export class ReferenceCodec {
     };
   }
 
-  /** @param signal - of the call; every signal among its arguments arrives as this one. */
-  argumentReader(signal: AbortSignal): ValueReader {
+  /** @param call - whose own signal every signal among its arguments arrives as. */
+  argumentReader(call: { readonly own: AbortSignal }): ValueReader {
     return {
-      restore: (extension, data) => (extension === Extension.AbortSignal ? signal : this.restore(extension, data)),
+      restore: (extension, data) => (extension === Extension.AbortSignal ? call.own : this.restore(extension, data)),
     };
   }
 

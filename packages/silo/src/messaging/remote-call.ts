@@ -16,8 +16,8 @@ export interface RemoteCall {
 /** Takes the calls of other silos. */
 export interface CallReceiver {
   /**
-   * @param call - `request.signal` is always there, and aborts when the caller gives up or dies; every signal among the
-   *   arguments is the same one.
+   * @param call - `request.signal` is always there. It aborts when the caller dies; of a call that was made with a signal,
+   *   in its request or among its arguments, also when that aborts: every signal among the arguments is the same one.
    * @param from - address of the caller.
    * @returns plain data, or an async iterable of it.
    * @throws CallRefused when nothing ran; else what the grain threw.

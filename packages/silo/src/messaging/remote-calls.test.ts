@@ -43,7 +43,9 @@ describe('a call', () => {
   test('takes grain references in arguments and results', async () => {
     const { a, b } = await twoSilos();
     const reference = new TestReference({ type: 'other', key: '1' });
-    expect(await a.calls.call(b.address, callOf([{ to: [reference] }]))).toStrictEqual({ to: [reference] });
+    expect(await a.calls.call(b.address, callOf([{ to: [reference, reference] }]))).toStrictEqual({
+      to: [reference, reference],
+    });
   });
 
   test('begins in the order in which calls were made', async () => {
@@ -270,7 +272,8 @@ describe('deadlines', () => {
     const error = await failure(result);
     expect(error.code).toBe('DEADLINE_EXCEEDED');
     expect(error.details).toStrictEqual({ what: 'call test/k.run', deadlineNs });
-    await until(() => remote!.signal!.aborted);
+    // Where it runs, its deadline is seen to by its own silo.
+    expect(remote!.signal!.aborted).toBe(false);
     work.open();
     await expectNothingLeft(clock, a, b);
   });
@@ -388,6 +391,29 @@ describe('silos that are full, stopping, away or dead', () => {
     await expectNothingLeft(clock, a, b);
   });
 
+  test('calls without a signal share one of their caller, which aborts when it dies', async () => {
+    const { a, b, clock } = await twoSilos();
+    const work = gate();
+    const signals = new Map<unknown, AbortSignal | undefined>();
+    b.behave(({ args, request }) => {
+      signals.set(args[0], request.signal);
+      return args[0] === 'before' ? undefined : work.passed;
+    });
+    const { signal } = new AbortController();
+    await a.calls.call(b.address, callOf(['before']));
+    void failure(a.calls.call(b.address, callOf(['plain'])));
+    void failure(a.calls.call(b.address, callOf(['with signal'], { signal })));
+    void failure(a.calls.call(b.address, callOf(['with argument', signal])));
+    await until(() => signals.size === 4);
+    expect(signals.get('plain')).toBe(signals.get('before'));
+    expect(new Set(signals.values()).size).toBe(3);
+    await a.calls.close();
+    b.calls.peerDied(a.address);
+    expect([...signals.values()].map((each) => each?.aborted)).toStrictEqual([true, true, true, true]);
+    work.open();
+    await expectNothingLeft(clock, a, b);
+  });
+
   test('closing fails what waits, and tells callers of what ran here', async () => {
     const { a, b, clock } = await twoSilos();
     const work = gate();
@@ -475,8 +501,9 @@ describe('large messages', () => {
     const { a, b, network, clock } = await twoSilos();
     await b.calls.listen(network.port(2_000), 'b.2');
     await a.calls.listen(network.port(2_000), 'a.2');
-    const array = floats(100 * KIB);
-    expect(await a.calls.call('b.2', callOf([array]))).toStrictEqual(array);
+    const arrays = [100 * KIB, 10_000, 20_000, 40, 10_004].map((bytes) => floats(bytes));
+    const echoes = await Promise.all(arrays.map((array) => a.calls.call('b.2', callOf([array]))));
+    expect(echoes).toStrictEqual(arrays);
     await expectNothingLeft(clock, a, b);
   });
 });

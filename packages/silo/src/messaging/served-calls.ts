@@ -2,7 +2,7 @@ import { GpuBridgeError } from '@gpu-bridge/abstractions';
 import type { Clock } from '@gpu-bridge/abstractions';
 import { decodeCall } from './call-body.js';
 import type { OutgoingTransfer, TransferOutcome } from './chunks/outgoing-transfers.js';
-import { encodeValue, encodeWith } from './codec.js';
+import { encodeValue, encodeShared } from './codec.js';
 import { packError } from './error-body.js';
 import { FrameKind, NOTHING } from './frame.js';
 import type { Frame } from './frame.js';
@@ -13,7 +13,7 @@ import type { ReferenceCodec } from './reference-codec.js';
 import type { CallReceiver } from './remote-call.js';
 import type { ReceivedCall } from './call-body.js';
 import type { ResolvedRemoteCallsOptions } from './remote-calls-options.js';
-import { ServedCall } from './served-call.js';
+import { ServedCall, ServedPeer } from './served-call.js';
 import { siloIdOf } from './silo-id.js';
 import { StreamPump } from './stream-pump.js';
 
@@ -24,12 +24,14 @@ export interface ServingServices {
   readonly references: ReferenceCodec;
 }
 
+/** More silos than a cluster has: what is beyond was sent by something else. */
+const MAX_IDLE_PEERS = 1_000;
 /** Calls end all the time: a silo that is full has room soon. */
 const BUSY_RETRY_NS = 50_000_000n;
 
 /** The calls of other silos that run here. */
 export class ServedCalls {
-  private readonly byPeer = new Map<string, Map<number, ServedCall>>();
+  private readonly peers = new Map<string, ServedPeer>();
   private total = 0;
   private draining = false;
   private drained: (() => void) | undefined;
@@ -44,13 +46,12 @@ export class ServedCalls {
     return this.total;
   }
 
-  /** By caller; of each the oldest first. */
-  calls(): IterableIterator<[string, Map<number, ServedCall>]> {
-    return this.byPeer.entries();
+  callers(): IterableIterator<ServedPeer> {
+    return this.peers.values();
   }
 
   find(from: string, id: number): ServedCall | undefined {
-    return this.byPeer.get(from)?.get(id);
+    return this.peers.get(from)?.calls.get(id);
   }
 
   /** Whether a call may run here now; answers it where not. */
@@ -70,9 +71,10 @@ export class ServedCalls {
   called({ from, id, body }: Frame): void {
     if (!this.admits(from, id)) return;
     expectFrame(this.find(from, id) === undefined, 'a call that runs already');
-    const served = new ServedCall(id, from, this.services.clock.nowMs());
     const { references, clock } = this.services;
-    const received = decodeCall(body, served.signal, clock, references.argumentReader(served.signal));
+    const caller = this.peers.get(from) ?? new ServedPeer(from);
+    const served = new ServedCall(id, caller, clock.nowMs());
+    const received = decodeCall(body, served, clock, references.argumentReader(served));
     const { grain, method } = received.call;
     served.grain = `${grain.type}/${grain.key}`;
     served.method = method;
@@ -90,15 +92,13 @@ export class ServedCalls {
   cancel(served: ServedCall, reason: string): void {
     for (const transfer of served.transfers) this.link.withdraw(transfer);
     served.transfers.clear();
-    if (!served.cancelled) {
-      const what = `call ${served.id} of silo ${served.from}`;
-      served.cancel(new GpuBridgeError('CANCELLED', { what }, reason));
-    }
+    if (!served.cancelled) served.cancel(cancellation(`call ${served.grain}.${served.method}`, reason));
     this.endIfOver(served);
   }
 
   peerDied(address: string): void {
-    for (const served of this.byPeer.get(address)?.values() ?? []) this.cancel(served, `silo ${address} died`);
+    const peer = this.peers.get(address);
+    if (peer !== undefined) this.abandonPeer(peer, `silo ${address} died`);
   }
 
   /** Refuses what comes from now on. Resolves when nothing is left; streams end by their grains or their readers. */
@@ -112,11 +112,11 @@ export class ServedCalls {
 
   /** Cancels everything, and tells the callers so: they need not ask. */
   abandon(reason: string): void {
-    for (const [from, calls] of this.byPeer) {
-      for (const served of calls.values()) {
-        if (!served.answered && !served.cancelled) this.sayAbandoned(from, served);
-        this.cancel(served, reason);
+    for (const peer of this.peers.values()) {
+      for (const served of peer.calls.values()) {
+        if (!served.answered && !served.cancelled) this.sayAbandoned(peer.address, served);
       }
+      this.abandonPeer(peer, reason);
     }
   }
 
@@ -165,7 +165,7 @@ export class ServedCalls {
   }
 
   private encodeItem(number: number, value: unknown): Uint8Array {
-    return this.checked(encodeWith([number], value, 'item', this.services.references.writer));
+    return this.checked(encodeShared([number], value, 'item', this.services.references.writer));
   }
 
   private checked(body: Uint8Array): Uint8Array {
@@ -185,24 +185,39 @@ export class ServedCalls {
   }
 
   private add(served: ServedCall): void {
-    const calls = this.byPeer.get(served.from);
-    if (calls === undefined) this.byPeer.set(served.from, new Map([[served.id, served]]));
-    else calls.set(served.id, served);
+    const { caller } = served;
+    this.peers.set(caller.address, caller);
+    caller.calls.set(served.id, served);
     this.total++;
+  }
+
+  private abandonPeer(peer: ServedPeer, reason: string): void {
+    peer.abort(cancellation(`calls of ${peer.address}`, reason));
+    for (const served of peer.calls.values()) this.cancel(served, reason);
+    this.forgetIfIdle(peer);
+  }
+
+  private forgetIfIdle(peer: ServedPeer): void {
+    if (peer.calls.size === 0) this.peers.delete(peer.address);
   }
 
   private endIfOver(served: ServedCall): void {
     if (!served.answered || served.transfers.size > 0) return;
-    const calls = this.byPeer.get(served.from);
-    if (calls?.delete(served.id) !== true) return;
+    const { caller } = served;
+    if (!caller.calls.delete(served.id)) return;
     this.total--;
-    if (calls.size === 0) this.byPeer.delete(served.from);
+    // Its signal, with whatever listens to it, serves the next call as well.
+    if (this.peers.size > MAX_IDLE_PEERS) this.forgetIfIdle(caller);
     this.tellWhenDrained();
   }
 
   private tellWhenDrained(): void {
     if (this.draining && this.total === 0) this.drained?.();
   }
+}
+
+function cancellation(what: string, reason: string): GpuBridgeError<'CANCELLED'> {
+  return new GpuBridgeError('CANCELLED', { what }, reason);
 }
 
 function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {

@@ -64,7 +64,7 @@ export class MessageNetwork {
       send: (to, payload, correlation) => {
         if (payload.byteLength > maxPayloadBytes) throw new Error(`a payload of ${payload.byteLength} bytes`);
         const message = { from: address, to, payload, kind: parseFrame(payload)?.kind ?? 0, index: this.total++ };
-        if (this.keepsLog) this.sent.push({ ...message, payload: payload.slice() });
+        if (this.keepsLog) this.sent.push({ ...message, payload: Uint8Array.from(payload) });
         if (this.loses(message)) return;
         this.queue.push(() => {
           const receiver = this.listeners.get(to);

@@ -415,6 +415,28 @@ describe('Membership', () => {
     expect(fixture.clock.pending).toBe(0);
   });
 
+  test('is no member when it has left while it joined, or rejoined', async () => {
+    const fixture = new ClusterFixture();
+    const watcher = await fixture.join('w');
+    const a = await fixture.silo('a');
+    const joining = a.membership.join();
+    await a.membership.leave();
+    await expect(joining).rejects.toMatchObject({ code: 'DRAINING' });
+    const b = await fixture.join('b');
+    const table = await membersTable(fixture);
+    await table.update(b.address, TOMBSTONE, (await table.get(b.address))!.revision);
+    const slow = fixture.network.delayRequests('b', /^create members/);
+    await fixture.run(200);
+    expect(b.timesFenced).toBe(1);
+    await b.membership.leave();
+    slow[Symbol.dispose]();
+    await fixture.run(500);
+    expect(watcher.siloIds()).toEqual(['w']);
+    await watcher.membership.leave();
+    await fixture.run(3_000);
+    expect(fixture.clock.pending).toBe(0);
+  });
+
   test('refuses ids that make no address, and times that do not fit together', async () => {
     const fixture = new ClusterFixture();
     for (const options of [{ siloId: 'a b' }, { siloId: '' }, { fenceAfterMs: 15_000 }, { beatMs: 6_000 }]) {

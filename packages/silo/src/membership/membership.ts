@@ -109,7 +109,7 @@ export class Membership {
    * Becomes a member that serves nothing yet.
    *
    * @throws GpuBridgeError `CLUSTER_UNAVAILABLE` when the engine has not answered for `joinTimeoutMs`; `INVALID_ARGUMENT`
-   *   when the cluster has a higher epoch.
+   *   when the cluster has a higher epoch, or another `leaseMs`; `DRAINING` when it leaves meanwhile.
    */
   async join(): Promise<void> {
     invariant(this.current === undefined && !this.left, 'a silo joins once');
@@ -117,8 +117,12 @@ export class Membership {
     for (let retryMs = FIRST_RETRY_MS; ; retryMs = Math.min(retryMs * 2, MAX_RETRY_MS)) {
       try {
         const entered = await this.enter();
-        entered.isReachable = true;
-        return;
+        if (!this.left) {
+          entered.isReachable = true;
+          return;
+        }
+        await this.tryToRemove(entered);
+        throw new GpuBridgeError('DRAINING', { what: this.options.siloId }, 'the silo has left while it joined');
       } catch (error) {
         const late = this.clock.nowMs() + retryMs > untilMs;
         if (late || !GpuBridgeError.is(error, 'CLUSTER_UNAVAILABLE')) {
@@ -247,6 +251,7 @@ export class Membership {
     if (this.subscriptions.length === 0) {
       this.subscriptions.push(await this.table.watch(this.onRow));
       this.subscriptions.push(port.onConnectionChange((connected) => void (connected && this.catchUp())));
+      if (this.left) this.unsubscribe();
     }
     return this.table;
   }

@@ -181,6 +181,20 @@ describe('Reminders', () => {
     expect(new Set(all.dueTimes()).size).toBe(2);
   });
 
+  test('waits for the engine without a word, and not for long when it is back', async () => {
+    const all = new RemindersFixture();
+    const { reminders } = await all.silo('a');
+    await reminders.forGrain(GRAIN).register('r', { dueMs: 1_000, periodMs: 600_000 });
+    const outage = all.fixture.network.engineGone();
+    await all.fixture.run(120_000);
+    expect(all.delivered).toEqual([]);
+    outage[Symbol.dispose]();
+    await all.fixture.run(5_000);
+    expect(all.delivered).toHaveLength(1);
+    expect(reminders.getInfo().failed).toBe(0);
+    expect(all.fixture.errors()).not.toContain('a reminder failed');
+  });
+
   test('goes to a silo that hosts the grain type, and waits while there is none', async () => {
     const all = new RemindersFixture();
     const { silo, reminders } = await all.silo('a');

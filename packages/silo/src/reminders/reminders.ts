@@ -59,6 +59,7 @@ const MAX_DELIVERING = 64;
 const FIRST_RETRY_MS = 1_000;
 const MAX_RETRY_MS = 60_000;
 const MAX_NOTE_RETRY_MS = 4_000;
+const ENGINE_RETRY_MS = 2_000;
 
 /**
  * Calls grains at the times they asked for. Every silo knows every reminder from a watch, and waits for those that are its
@@ -217,7 +218,8 @@ export class Reminders {
     if (record === undefined) return;
     try {
       if (!(await this.claim(known, record))) {
-        this.postpone(known, record, STEP_IN_AFTER_MS);
+        const waitMs = this.services.membership.isFenced() ? ENGINE_RETRY_MS : STEP_IN_AFTER_MS;
+        this.postpone(known, record, waitMs);
         return;
       }
       const { grain, name, dueAtMs, periodMs } = record;
@@ -225,11 +227,22 @@ export class Reminders {
       this.counts.delivered++;
       await this.moveOn(known, record);
     } catch (error) {
-      this.counts.failed++;
-      const { grain, name } = record;
-      this.services.logger.error('a reminder failed', { grain: `${grain.type}/${grain.key}`, name, error });
-      this.postpone(known, record, Math.min(FIRST_RETRY_MS * 2 ** known.failures++, MAX_RETRY_MS));
+      this.failed(known, record, error);
     }
+  }
+
+  private failed(known: Known, record: ReminderRecord, error: unknown): void {
+    const { logger } = this.services;
+    const fields = { grain: `${record.grain.type}/${record.grain.key}`, name: record.name, error };
+    if (GpuBridgeError.is(error, 'CLUSTER_UNAVAILABLE')) {
+      // Nothing is wrong with the grain, and it shall not wait for long once the engine is back.
+      logger.debug('a reminder waits for the engine', fields);
+      this.postpone(known, record, ENGINE_RETRY_MS);
+      return;
+    }
+    this.counts.failed++;
+    logger.error('a reminder failed', fields);
+    this.postpone(known, record, Math.min(FIRST_RETRY_MS * 2 ** known.failures++, MAX_RETRY_MS));
   }
 
   /** Unless the call that was tried is not the next any more. */

@@ -42,7 +42,7 @@ export class Incarnation implements FrameHandler {
     this.link = new Link(address, port, services, this, options);
     this.outgoing = new OutgoingCalls(this.link, services, options);
     this.served = new ServedCalls(this.link, services, options);
-    this.liveness = new Liveness(this.link, this.outgoing, this.served, options.askAfterMs, suspect);
+    this.liveness = new Liveness(this.link, this.outgoing, this.served, options, suspect);
     this.tickMs = options.askAfterMs / 2;
   }
 

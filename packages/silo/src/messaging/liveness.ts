@@ -11,6 +11,11 @@ const MAX_QUESTIONS = 16_384;
 /** Correlations from here on are of questions, below of calls. */
 export const FIRST_QUESTION = 2 ** 31;
 
+export interface LivenessLimits {
+  readonly askAfterMs: number;
+  readonly silentAfterMs: number;
+}
+
 /** What is asked of one peer. */
 class Questions {
   /** Ids of our calls that it should run or answer. */
@@ -31,12 +36,14 @@ export class Liveness {
   private questions = 0;
   /** Whom the questions of the last round went to. */
   private readonly asked = new Map<number, string>();
+  /** Since when a peer has not answered. */
+  private readonly unanswered = new Map<string, number>();
 
   constructor(
     private readonly link: Link,
     private readonly outgoing: OutgoingCalls,
     private readonly served: ServedCalls,
-    private readonly askAfterMs: number,
+    private readonly limits: LivenessLimits,
     private readonly suspect: (address: string) => void,
   ) {}
 
@@ -44,7 +51,7 @@ export class Liveness {
   tick(nowMs: number): void {
     this.asked.clear();
     const peers = new Map<string, Questions>();
-    const oldMs = nowMs - this.askAfterMs;
+    const oldMs = nowMs - this.limits.askAfterMs;
     for (const call of this.outgoing.calls()) {
       if (call.startedMs > oldMs) break;
       if (call.transfer !== undefined) continue;
@@ -58,7 +65,15 @@ export class Liveness {
         if (!call.cancelled) questionsOf(peers, address).served.push(call.id);
       }
     }
-    for (const [address, questions] of peers) this.ask(address, questions);
+    for (const address of this.unanswered.keys()) {
+      if (!peers.has(address)) this.unanswered.delete(address);
+    }
+    for (const [address, questions] of peers) {
+      const sinceMs = this.unanswered.get(address);
+      if (sinceMs === undefined) this.unanswered.set(address, nowMs);
+      else if (nowMs - sinceMs >= this.limits.silentAfterMs) this.outgoing.peerSilent(address);
+      this.ask(address, questions);
+    }
   }
 
   /** @throws GpuBridgeError `MESSAGE_INVALID` */
@@ -80,6 +95,7 @@ export class Liveness {
   /** @throws GpuBridgeError `MESSAGE_INVALID` */
   answered({ from, body }: Frame): void {
     const [unknownCalls, progress, unknownServed] = listsOf(body);
+    this.unanswered.delete(from);
     for (const id of unknownCalls) {
       const call = this.outgoing.find(from, id);
       if (call !== undefined && call.transfer === undefined) this.outgoing.forgotten(call);

@@ -146,6 +146,15 @@ export class OutgoingCalls implements CallEnder {
     }
   }
 
+  /** A silo that lives, and answers nothing: it cannot hear us, or be understood. */
+  peerSilent(address: string): void {
+    for (const call of this.pending.values()) {
+      if (call.to !== address || call.transfer !== undefined) continue;
+      this.stop(call);
+      this.tell(call, call.outcomeUnknown('its silo answers no question'), false);
+    }
+  }
+
   /** Answers cannot arrive any more. */
   abandon(reason: string): void {
     for (const call of this.pending.values()) {
@@ -160,7 +169,7 @@ export class OutgoingCalls implements CallEnder {
     switch (kind) {
       case FrameKind.Result: {
         expectFrame(stream === undefined, 'a result after a stream has begun');
-        const value = decodeValue(body, reader);
+        const [value] = fieldsOf(decodeValue(body, reader), 1);
         this.end(call);
         call.resolve(value);
         return true;
@@ -178,13 +187,13 @@ export class OutgoingCalls implements CallEnder {
         return true;
       case FrameKind.Item: {
         if (stream === undefined) return this.answerLost(call.to, call.id);
-        const [value, number] = fieldsOf(decodeValue(body, reader));
+        const [value, number] = fieldsOf(decodeValue(body, reader), 2);
         expectFrame(isCount(number), 'an item without a number');
         return stream.push(number, value);
       }
       case FrameKind.End: {
         if (stream === undefined) return this.answerLost(call.to, call.id);
-        const [error, count] = fieldsOf(decodeValue(body));
+        const [error, count] = fieldsOf(decodeValue(body), 2);
         expectFrame(isCount(count), 'a stream without a count');
         stream.endAfter(count, error === null ? undefined : unpackError(error, call.to));
         return true;
@@ -245,8 +254,8 @@ function tooLarge(limit: string, bytes?: number): GpuBridgeError<'INVALID_ARGUME
   return GpuBridgeError.invalidArgument('args', bytes, `encoded no larger than ${limit}`);
 }
 
-function fieldsOf(value: unknown): readonly unknown[] {
-  expectFrame(Array.isArray(value) && value.length === 2, 'a part of a stream with other fields');
+function fieldsOf(value: unknown, count: number): readonly unknown[] {
+  expectFrame(Array.isArray(value) && value.length === count, 'an answer of other fields');
   return value as unknown[];
 }
 

@@ -8,6 +8,8 @@ export interface RemoteCallsOptions {
   readonly streamWindow?: number;
   /** Calls without an answer for so long are asked about, ms. Default 2,000. */
   readonly askAfterMs?: number;
+  /** Calls to a silo that lives but answers no question for so long fail with `OUTCOME_UNKNOWN`, ms. Default 60,000. */
+  readonly silentAfterMs?: number;
   /** A large message of which nothing has been heard for so long is given up, ms. Default 10,000. */
   readonly abandonAfterMs?: number;
 }
@@ -21,5 +23,6 @@ export const REMOTE_CALLS_DEFAULTS: ResolvedRemoteCallsOptions = {
   maxServedCalls: 10_000,
   streamWindow: 4,
   askAfterMs: 2_000,
+  silentAfterMs: 60_000,
   abandonAfterMs: 10_000,
 };

@@ -540,6 +540,26 @@ describe('lost messages', () => {
     await expectNothingLeft(clock, a, b);
   });
 
+  test('of every kind, for a minute, end the call with an unknown outcome', async () => {
+    const { a, b, clock, network } = await twoSilos();
+    const work = gate();
+    b.behave(() => work.passed);
+    let ended: Error | undefined;
+    void failure(a.calls.call(b.address, callOf([]))).then((error) => (ended = error));
+    await until(() => b.calls.getInfo().served === 1);
+    network.loses = ({ from }) => from === b.address;
+    for (let i = 0; i < 58; i++) {
+      clock.advanceMs(1_000);
+      await settled();
+    }
+    expect(ended).toBeUndefined();
+    await untilInTime(clock, () => ended !== undefined, 10_000);
+    expect(ended).toMatchObject({ code: 'OUTCOME_UNKNOWN' });
+    network.loses = () => false;
+    work.open();
+    await expectNothingLeft(clock, a, b);
+  });
+
   test('a chunk that was lost on the way there means that the call did not run', async () => {
     const { a, b, clock, network } = await twoSilos();
     let ran = 0;

@@ -71,7 +71,8 @@ export class RemoteCalls {
 
   /**
    * @param to - address of a silo.
-   * @returns the value; or an async iterable of values, which pulls them from the grain as it is read.
+   * @returns the value; or an async iterable of values, which pulls them from the grain as it is read, and has to be read to
+   *   its end or ended by `return`.
    * @throws CallRefused when it did not run: `SILO_UNREACHABLE`, `SILO_BUSY`, `DRAINING`, or as the silo says.
    * @throws GpuBridgeError `CANCELLED`, `DEADLINE_EXCEEDED`, `OUTCOME_UNKNOWN`, `INVALID_ARGUMENT` for what cannot travel; or
    *   what the grain threw.

@@ -161,7 +161,7 @@ export class ServedCalls {
   }
 
   private encode(result: unknown): Uint8Array {
-    return this.checked(encodeValue(result, 'result', this.services.references.writer));
+    return this.checked(encodeShared([], result, 'result', this.services.references.writer));
   }
 
   private encodeItem(number: number, value: unknown): Uint8Array {

@@ -6,6 +6,7 @@ const REMOTE_FORM_FIELDS = new Set<string>([
   'unpackArguments',
   'toStream',
   'fromStream',
+  'placement',
 ] satisfies (keyof RemoteForm)[]);
 
 /**

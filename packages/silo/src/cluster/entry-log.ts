@@ -4,6 +4,8 @@ export interface StoredEntry {
   readonly sequence: number;
   readonly payload: Uint8Array;
   readonly publishedAtMs: number;
+  /** No crash can undo it any more. */
+  stored: boolean;
   /** Acknowledged or expired. */
   gone: boolean;
 }

@@ -147,6 +147,22 @@ describe('the log of a cluster', () => {
   });
 });
 
+describe('a cluster that cannot write its log', () => {
+  it('acknowledges nothing from then on, and has what it acknowledged before', async () => {
+    const { cluster, table } = await openTable(folder);
+    await table.create('before', bytes('before'));
+    // In the way of the snapshot that replaces a log of more than 4 MiB.
+    await mkdir(join(folder, 'cluster.log.new'));
+    const large = new Uint8Array(2 ** 20);
+    const writes = [0, 1, 2, 3, 4].map((i) => table.create(`large-${i}`, large));
+    for (const write of writes) await expect(write).rejects.toMatchObject({ code: 'CLUSTER_UNAVAILABLE' });
+    await expect(table.get('before')).rejects.toThrow(/CLUSTER_UNAVAILABLE: cannot write to folder/);
+    expect(warnings).toHaveLength(1);
+    await cluster.close();
+    expect(await textsOf((await openTable(folder)).table)).toEqual({ before: 'before' });
+  });
+});
+
 describe('the folder of a cluster', () => {
   it('is refused to another cluster of the process until the first is closed', async () => {
     const { cluster } = await openIn(folder);

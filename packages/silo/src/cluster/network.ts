@@ -28,7 +28,8 @@ export interface Passage {
  * - Changes go to a watcher as batches, entries one by one. A batch that is lost is sent again after a second; a lost entry
  *   is delivered again once it was not acknowledged in time.
  *
- * `transmit` may let a hop arrive before it returns.
+ * `transmit` may let a hop arrive before it returns. To freeze a silo, hold every hop to and from its port, and give the port
+ * a clock that stands still; to cut it off unseen, lose them; `InProcessPort.disconnect` cuts it off so that it knows.
  */
 export interface Network {
   transmit(hop: Hop, passage: Passage): void;

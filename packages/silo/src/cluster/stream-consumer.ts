@@ -44,7 +44,7 @@ export class StreamConsumer {
     if (this.outstanding.size >= maxUnacknowledged) return undefined;
     const repeated = this.again.shift();
     const entry = repeated ?? this.log.after(this.position);
-    if (entry === undefined) return undefined;
+    if (entry?.stored !== true) return undefined;
     if (repeated === undefined) this.position = entry.sequence;
     const dueMs = now + acknowledgeWithinMs;
     this.outstanding.set(entry, dueMs);

@@ -52,15 +52,17 @@ export class StreamStore {
     }
     const { clock, journal } = this.services;
     const [sequence, publishedAtMs, wallMs] = [++this.sequence, clock.nowMs(), clock.wallMs()];
-    const entry = { subject, sequence, payload, publishedAtMs, gone: false };
+    const entry = { subject, sequence, payload, publishedAtMs, stored: false, gone: false };
     this.append(entry);
     journal.append({ kind: 'entry', stream: this.name, sequence, subject, payload, wallMs });
     if (messageId !== undefined) {
       this.messageIds.set(messageId, { sequence, atMs: publishedAtMs });
       journal.append({ kind: 'message-id', stream: this.name, messageId, sequence, wallMs });
     }
-    // Nobody gets what a crash could still undo.
-    journal.whenStored(() => this.wake(subject));
+    journal.whenStored(() => {
+      entry.stored = true;
+      this.wake(subject);
+    });
     return { sequence, duplicate: false };
   }
 
@@ -120,7 +122,8 @@ export class StreamStore {
         return;
       case 'entry': {
         const { subject, sequence, payload, wallMs } = record;
-        this.append({ subject, sequence, payload, publishedAtMs: this.monotonic(wallMs), gone: false });
+        const publishedAtMs = this.monotonic(wallMs);
+        this.append({ subject, sequence, payload, publishedAtMs, stored: true, gone: false });
         this.restoredUpTo = sequence;
         return;
       }

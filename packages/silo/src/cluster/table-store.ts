@@ -63,6 +63,7 @@ export class TableStore {
     this.expire();
     watch.begin([...this.stored.values()], this.revision);
     this.watches.add(watch);
+    this.services.journal.whenStored(() => watch.resume());
   }
 
   unwatch(watch: TableWatch): void {

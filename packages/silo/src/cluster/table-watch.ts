@@ -27,11 +27,14 @@ export class TableWatch implements Disposable {
     private readonly onDispose: (watch: TableWatch) => void,
   ) {}
 
-  /** @param revision - up to which the rows say everything. */
+  /**
+   * Takes the rows, to be sent by `resume`.
+   *
+   * @param revision - up to which the rows say everything.
+   */
   begin(rows: readonly TableChange[], revision: number): void {
     for (const row of rows) this.pending.set(row.key, row);
     this.known = revision;
-    this.send();
   }
 
   tell(change: TableChange): void {
@@ -43,7 +46,7 @@ export class TableWatch implements Disposable {
     this.send();
   }
 
-  /** Sends what waits, after the port is connected again. */
+  /** Sends what waits: the rows are stored, or the port is connected again. */
   resume(): void {
     this.send();
   }

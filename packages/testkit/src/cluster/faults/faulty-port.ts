@@ -10,6 +10,7 @@ import type {
   TableOptions,
 } from '@gpu-bridge/abstractions';
 import type { FaultyEngine } from './faulty-cluster.js';
+import { allowed } from './allowed-name.js';
 import type { ClusterPortFault } from './cluster-port-fault.js';
 import { FaultyEndpoint } from './faulty-endpoint.js';
 import { FaultyStream } from './faulty-stream.js';
@@ -121,9 +122,4 @@ export class FaultyPort implements ClusterPort {
   async connection(): Promise<void> {
     while (this.engine.is('waits-while-disconnected') && this.broken) await new Promise((go) => setTimeout(go, 1));
   }
-}
-
-/** A name that is allowed as it is; another becomes one that is. */
-export function allowed(name: string, wrong: RegExp, length: number): string {
-  return name.replaceAll(wrong, '_').slice(0, length) || '_';
 }

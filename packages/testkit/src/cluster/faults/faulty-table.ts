@@ -1,7 +1,7 @@
 import { checkClusterPayload } from '@gpu-bridge/abstractions';
 import type { ClusterTable, TableChange, TableOptions, TableRow } from '@gpu-bridge/abstractions';
 import type { FaultyEngine } from './faulty-cluster.js';
-import { allowed } from './faulty-port.js';
+import { allowed } from './allowed-name.js';
 import type { FaultyPort } from './faulty-port.js';
 
 /** A table that hands everything on to another, but for one fault. */

@@ -1,3 +1,3 @@
 import { defineLibrary } from '../../tsup.base.js';
 
-export default defineLibrary({ entry: ['src/main.ts'], dts: false });
+export default defineLibrary({ entry: ['src/main.ts', 'src/silo-process.ts'], dts: false });

@@ -1,5 +1,11 @@
 import { GpuBridgeError, Tokens, resolveOptions } from '@gpu-bridge/abstractions';
-import type { GpuBridgeOptions, LifecycleParticipant, Logger, ResolvedNativeOptions } from '@gpu-bridge/abstractions';
+import type {
+  Clock,
+  GpuBridgeOptions,
+  LifecycleParticipant,
+  Logger,
+  ResolvedNativeOptions,
+} from '@gpu-bridge/abstractions';
 import { cpuBackendModule } from '@gpu-bridge/compute-cpu';
 import { grainsModule } from '@gpu-bridge/grains';
 import { createKernelCompiler } from '@gpu-bridge/kernels';
@@ -8,13 +14,17 @@ import { runtimeModule } from '@gpu-bridge/runtime';
 import { resolveSiloOptions, siloModule } from '@gpu-bridge/silo';
 import type { SiloOptions } from '@gpu-bridge/silo';
 import type { Container } from 'inversify';
+import { checkClusterOptions, createClusterPort } from './cluster-ports.js';
+import type { ClusterOptions } from './cluster-ports.js';
 import { GpuBridgeHost } from './gpu-bridge-host.js';
 import { LazyNativeBackend, nativeBackendNames } from './native-backends.js';
 
 /** Everything a host application may set; see the parts for defaults and ranges. */
 export interface GpuBridgeHostOptions extends GpuBridgeOptions {
-  /** The in-process silo: activations, call queues, shutdown. */
+  /** The silo: activations, call queues, shutdown, membership. */
   readonly silo?: SiloOptions;
+  /** What connects this silo to others, or keeps its state. Default: a silo alone that keeps nothing. */
+  readonly cluster?: ClusterOptions;
   /**
    * Folder that keeps compiled kernels between starts, made where it does not exist; what lies in it is run, so keep it to
    * this application. Default none: kernels that no build has compiled are compiled at every start.
@@ -25,7 +35,7 @@ export interface GpuBridgeHostOptions extends GpuBridgeOptions {
 /**
  * Adds GpuBridge to a host application's container and returns the host to start and stop it with. Everything is
  * embedded: one CPU device, one in-process silo, nothing to install or connect to. Devices of the option `native` come with
- * the package `@gpu-bridge/compute-native`.
+ * the package `@gpu-bridge/compute-native`, silos on other processes and machines with `@gpu-bridge/cluster-nats`.
  *
  * ```ts
  * const container = new Container();
@@ -47,12 +57,22 @@ export function addGpuBridge(container: Container, options: GpuBridgeHostOptions
       'a container without it: a silo has one bridge',
     );
   }
-  const { silo, kernelCacheFolder, ...bridge } = options;
+  const { silo, cluster, kernelCacheFolder, ...bridge } = options;
   const resolved = resolveOptions(bridge);
   resolveSiloOptions(silo);
+  if (cluster !== undefined) checkClusterOptions(cluster);
   const compiler = createKernelCompiler(checkedCache(kernelCacheFolder));
   container.bind(Tokens.Options).toConstantValue(resolved);
   container.bind(Tokens.KernelCompiler).toConstantValue(compiler);
+  if (cluster !== undefined) {
+    container
+      .bind(Tokens.ClusterPort)
+      .toResolvedValue(
+        (clock: Clock, logger: Logger) => createClusterPort(cluster, clock, logger),
+        [Tokens.Clock, Tokens.Logger],
+      )
+      .inSingletonScope();
+  }
   container.load(runtimeModule, siloModule(silo), grainsModule);
   if (resolved.cpu !== false) container.load(cpuBackendModule);
   if (resolved.native !== false) bindNative(container, resolved.native);

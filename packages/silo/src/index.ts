@@ -8,5 +8,6 @@ export { resolveSiloOptions } from './silo/silo-options.js';
 export type { ResolvedSiloOptions, SiloOptions } from './silo/silo-options.js';
 export { Silo } from './silo/silo.js';
 export type { GrainTypeInfo, SiloInfo, SiloServices, SiloState } from './silo/silo.js';
+export type { SiloClusterInfo } from './routing/silo-cluster.js';
 export { SiloSupervisor } from './supervision/silo-supervisor.js';
 export type { SiloSupervisorOptions, SiloSupervisorServices } from './supervision/silo-supervisor.js';

@@ -1,6 +1,7 @@
 import { Tokens } from '@gpu-bridge/abstractions';
 import type {
   Clock,
+  ClusterPort,
   GpuBridge,
   GpuPlacementDirector,
   GrainCallFilter,
@@ -10,13 +11,15 @@ import type {
 import { ContainerModule } from 'inversify';
 import { builtInDirectors } from './placement/built-in-directors.js';
 import { capacityOf } from './placement/device-capacity.js';
+import { SiloSupervisor } from './supervision/silo-supervisor.js';
 import { Silo } from './silo/silo.js';
 import type { SiloOptions } from './silo/silo-options.js';
 
 /**
  * Binds one silo as `Silo`, `Tokens.GrainFactory` and a lifecycle participant. Needs `Tokens.Clock` and
  * `Tokens.Logger`; takes every `Tokens.GrainClass`, `Tokens.PlacementDirector` and
- * `Tokens.GrainCallFilter` bound when it is first resolved.
+ * `Tokens.GrainCallFilter` bound when it is first resolved. With a `Tokens.ClusterPort` it is a silo of that cluster, and
+ * `SiloSupervisor` can be resolved.
  */
 export function siloModule(options?: SiloOptions): ContainerModule {
   return new ContainerModule(({ bind }) => {
@@ -32,6 +35,7 @@ export function siloModule(options?: SiloOptions): ContainerModule {
           grainClasses: GrainClass[] | undefined,
           bridge: GpuBridge | undefined,
           callFilters: GrainCallFilter[] | undefined,
+          port: ClusterPort | undefined,
         ) => {
           const describeDevices = () => capacityOf(bridge);
           return new Silo(
@@ -42,6 +46,7 @@ export function siloModule(options?: SiloOptions): ContainerModule {
               grainClasses: grainClasses ?? [],
               describeDevices,
               callFilters: callFilters ?? [],
+              ...(port === undefined ? {} : { port }),
             },
             options,
           );
@@ -53,7 +58,18 @@ export function siloModule(options?: SiloOptions): ContainerModule {
           { serviceIdentifier: Tokens.GrainClass, isMultiple: true, optional: true },
           { serviceIdentifier: Tokens.GpuBridge, optional: true },
           { serviceIdentifier: Tokens.GrainCallFilter, isMultiple: true, optional: true },
+          { serviceIdentifier: Tokens.ClusterPort, optional: true },
         ],
+      )
+      .inSingletonScope();
+    bind(SiloSupervisor)
+      .toResolvedValue(
+        (port: ClusterPort, clock: Clock, logger: Logger) =>
+          new SiloSupervisor(
+            { port, clock, logger },
+            options?.leaseMs === undefined ? {} : { leaseMs: options.leaseMs },
+          ),
+        [Tokens.ClusterPort, Tokens.Clock, Tokens.Logger],
       )
       .inSingletonScope();
     bind(Tokens.GrainFactory).toService(Silo);

@@ -10,6 +10,8 @@ export interface DemoOptions {
   readonly lines: number;
   readonly seed: number;
   readonly workers: number;
+  /** Silo processes over NATS; 0: one silo in this process. */
+  readonly silos: number;
   /** Sub-entries per batch. */
   readonly batch: number;
   readonly direction: 'credit-to-debit' | 'debit-to-credit';
@@ -21,6 +23,10 @@ Decomposes the journal entries of a ledger into flows between accounts, on GpuBr
 silo, a device broker, rings in shared memory and a kernel in persistent CPU workers. Value flows from the credited to
 the debited account. Every flow table is added up again: per line and per account nothing may be left over.
 
+With --silos the same grain is called across processes: N silos and this program are members of a cluster on a NATS server
+that the demo starts on the loopback interface. The first silo has the devices, OpenCL where it is built and installed, else
+CPU workers; the others advertise none. The table then shows where every batch ran.
+
   --input FILE     decompose this journal instead of a generated one. CSV with the columns entry_id, account, commodity
                    and amount (integer minor units, > 0 debit, < 0 credit), or debit and credit instead of amount;
                    line_no is optional, without it the position in the entry counts
@@ -29,6 +35,7 @@ the debited account. Every flow table is added up again: per line and per accoun
   --seed N         seed of the generated journal, an integer; default 1
   --direction D    credit-to-debit (default) or debit-to-credit
   --workers N      worker threads, 1 to 64; default: the cores of this machine
+  --silos N        silo processes on a NATS server of their own, 1 to 16; default: one silo in this process
   --batch N        sub-entries (one entry in one commodity) per batch; default 16384
   --json           print one JSON object instead of the table
   --help           print this
@@ -52,6 +59,7 @@ export function parseArguments(args: readonly string[]): DemoOptions | 'help' {
         direction: { type: 'string', default: 'credit-to-debit' },
         workers: { type: 'string', default: String(availableParallelism()) },
         batch: { type: 'string', default: '16384' },
+        silos: { type: 'string' },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
@@ -73,6 +81,7 @@ export function parseArguments(args: readonly string[]): DemoOptions | 'help' {
     lines: integer('lines', values.lines, 1, 100_000_000),
     seed: integer('seed', values.seed, -Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
     workers: integer('workers', values.workers, 1, 64),
+    silos: values.silos === undefined ? 0 : integer('silos', values.silos, 1, 16),
     batch: integer('batch', values.batch, 1, 10_000_000),
   };
 }

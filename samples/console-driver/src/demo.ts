@@ -2,10 +2,8 @@ import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { Tokens } from '@gpu-bridge/abstractions';
-import type { GpuBridge, GrainFactory } from '@gpu-bridge/abstractions';
+import type { GrainFactory } from '@gpu-bridge/abstractions';
 import { getBatchGrain } from '@gpu-bridge/grains';
-import { addGpuBridge } from '@gpu-bridge/hosting';
 import {
   decomposeJournal,
   flowsCsv,
@@ -13,27 +11,27 @@ import {
   jeDecomposition,
   readJournalCsvFile,
 } from '@gpu-bridge/sample-je-decomposition';
-import type { Decomposition, Journal } from '@gpu-bridge/sample-je-decomposition';
-import { Container } from 'inversify';
+import type { Decomposition, DecompositionExecutor, Journal } from '@gpu-bridge/sample-je-decomposition';
 import type { DemoOptions } from './arguments.js';
+import { startClusterHost } from './hosts/cluster-host.js';
+import { startEmbeddedHost } from './hosts/embedded-host.js';
 import { Progress, say } from './progress.js';
 import { summarise } from './summary.js';
 import type { Summary } from './summary.js';
 
-/** Reads or makes the journal, decomposes it on a silo of its own, writes the flows if asked, and stops the silo. */
+/** Reads or makes the journal, decomposes it on silos of its own, writes the flows if asked, and stops the silos. */
 export async function runDemo(options: DemoOptions, signal: AbortSignal): Promise<Summary> {
   const journal = await loadJournal(options);
   signal.throwIfAborted();
-  const container = new Container();
-  const host = addGpuBridge(container, { kernels: [jeDecomposition], cpu: { workers: options.workers } });
-  await host.start();
+  const { silos, workers } = options;
+  const host = silos === 0 ? await startEmbeddedHost(workers) : await startClusterHost({ silos, workers }, signal);
   try {
     const startMs = performance.now();
-    const decomposition = await decompose(container, journal, options, signal);
+    const ranOn = new Map<string, string>();
+    const decomposition = await decompose(host.grainFactory, journal, options, ranOn, signal);
     const elapsedMs = performance.now() - startMs;
     if (options.flows !== undefined) await writeFlows(options.flows, journal, decomposition, signal);
-    const [device] = container.get<GpuBridge>(Tokens.GpuBridge).getInfo().devices;
-    return summarise(journal, decomposition, elapsedMs, device!);
+    return summarise({ journal, decomposition, elapsedMs, devices: host.devices, silos: host.silos, ranOn });
   } finally {
     await host.stop();
   }
@@ -48,26 +46,32 @@ async function loadJournal({ input, lines, seed }: DemoOptions): Promise<Journal
   return generateJournal({ lines, seed });
 }
 
+/** @param ranOn - gets the silo of every job, by its id. */
 async function decompose(
-  container: Container,
+  grainFactory: GrainFactory,
   journal: Journal,
   options: DemoOptions,
+  ranOn: Map<string, string>,
   signal: AbortSignal,
 ): Promise<Decomposition> {
-  const grain = getBatchGrain(container.get<GrainFactory>(Tokens.GrainFactory), jeDecomposition);
+  const grain = getBatchGrain(grainFactory, jeDecomposition);
   const progress = new Progress('decomposing', journal.subEntryCount);
+  const execute: DecompositionExecutor['execute'] = async (items, hints, stop) => {
+    // Results are taken over batch by batch, so they can be lent instead of copied.
+    const job = await grain.execute(items, hints, stop, { mode: 'borrow' });
+    const result = job.result.then((ended) => {
+      ranOn.set(ended.jobId, job.siloId);
+      return ended;
+    });
+    return { batches: job.batches, result };
+  };
   try {
-    return await decomposeJournal(
-      // Results are taken over batch by batch, so they can be lent instead of copied.
-      { execute: (items, hints, stop) => grain.execute(items, hints, stop, { mode: 'borrow' }) },
-      journal,
-      {
-        direction: options.direction,
-        batchItems: options.batch,
-        onProgress: ({ subEntries }) => progress.update(subEntries),
-        signal,
-      },
-    );
+    return await decomposeJournal({ execute }, journal, {
+      direction: options.direction,
+      batchItems: options.batch,
+      onProgress: ({ subEntries }) => progress.update(subEntries),
+      signal,
+    });
   } finally {
     progress.stop();
   }

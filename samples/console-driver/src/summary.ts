@@ -1,4 +1,4 @@
-import type { DeviceInfo } from '@gpu-bridge/abstractions';
+import type { DeviceDescription, GpuResult } from '@gpu-bridge/abstractions';
 import { METHOD_NAMES } from '@gpu-bridge/sample-je-decomposition';
 import type { Decomposition, Journal } from '@gpu-bridge/sample-je-decomposition';
 import Table from 'cli-table3';
@@ -17,12 +17,17 @@ export interface Summary {
   readonly entriesPerSecond: number;
   readonly linesPerSecond: number;
   readonly elapsedMs: number;
+  /** Ids of the devices that ran batches, the busiest first. */
   readonly device: string;
+  /** For people; its id where it belongs to another process. */
   readonly deviceName: string;
   readonly deviceType: string;
   readonly executionMode: string;
   readonly fallback: boolean;
+  /** 0 where the device belongs to another process. */
   readonly executors: number;
+  /** Where the batches ran, when they ran in silo processes. */
+  readonly silos: readonly SiloShare[];
   /** Of one batch, from submission to its last result. */
   readonly batches: number;
   readonly batchMs: { readonly p50: number; readonly p95: number; readonly p99: number };
@@ -32,14 +37,33 @@ export interface Summary {
   readonly largestEntryLines: number;
 }
 
-export function summarise(
-  journal: Journal,
-  decomposition: Decomposition,
-  elapsedMs: number,
-  device: DeviceInfo,
-): Summary {
+/** Batches of one silo. */
+interface SiloShare {
+  readonly siloId: string;
+  /** Ids of its devices. */
+  readonly devices: readonly string[];
+  readonly batches: number;
+  readonly batchesByDevice: Readonly<Record<string, number>>;
+}
+
+/** A decomposition that has ended, and what it ran on. */
+export interface DecomposedOn {
+  readonly journal: Journal;
+  readonly decomposition: Decomposition;
+  readonly elapsedMs: number;
+  /** Of this process. */
+  readonly devices: readonly DeviceDescription[];
+  readonly silos: readonly { readonly siloId: string; readonly devices: readonly string[] }[];
+  /** Silo of each job. */
+  readonly ranOn: ReadonlyMap<string, string>;
+}
+
+export function summarise(run: DecomposedOn): Summary {
+  const { journal, decomposition, elapsedMs } = run;
   const { conservation, jobs, subEntriesByMethod, flowCount, unbalancedSubEntries } = decomposition;
   const seconds = elapsedMs / 1_000;
+  const used = countBy(jobs.map(({ deviceId }) => deviceId));
+  const device = run.devices.find(({ id }) => id === used[0]?.[0]) ?? run.devices[0];
   const batchMs = jobs.map(({ totalNs }) => totalNs / 1e6).sort((a, b) => a - b);
   return {
     lines: journal.lineCount,
@@ -52,12 +76,18 @@ export function summarise(
     entriesPerSecond: Math.round(journal.entryIds.length / seconds),
     linesPerSecond: Math.round(journal.lineCount / seconds),
     elapsedMs: round(elapsedMs),
-    device: device.description.id,
-    deviceName: device.description.name,
-    deviceType: device.description.type,
-    executionMode: jobs[0]?.executionMode ?? device.description.executionMode,
+    device: used.map(([id]) => id).join(', ') || (device?.id ?? 'none'),
+    deviceName: device?.name ?? used[0]?.[0] ?? 'none',
+    deviceType: jobs[0]?.deviceType ?? device?.type ?? 'none',
+    executionMode: jobs[0]?.executionMode ?? device?.executionMode ?? 'none',
     fallback: jobs.some(({ fallback }) => fallback),
-    executors: device.description.executors,
+    executors: device?.executors ?? 0,
+    silos: run.silos.map((silo) =>
+      shareOf(
+        silo,
+        jobs.filter(({ jobId }) => run.ranOn.get(jobId) === silo.siloId),
+      ),
+    ),
     batches: jobs.length,
     batchMs: {
       p50: round(percentile(batchMs, 50)),
@@ -74,7 +104,13 @@ export function summaryTable(summary: Summary): string {
   const n = (value: number): string => value.toLocaleString('en', { maximumFractionDigits: 2 });
   const table = new Table({ style: { head: [], border: [] }, colAligns: ['left', 'right'] });
   table.push(
-    ['device', `${summary.device} (${summary.deviceName}, ${summary.executors} workers)`],
+    summary.silos.length === 0
+      ? ['device', `${summary.device} (${summary.deviceName}, ${summary.executors} workers)`]
+      : ['device', summary.device],
+    ...summary.silos.map((silo): [string, string] => [
+      `batches on ${silo.siloId}`,
+      `${n(silo.batches)} (${silo.devices.length === 0 ? 'no device' : placesOf(silo)})`,
+    ]),
     ['execution mode', summary.executionMode + (summary.fallback ? ', fallback' : '')],
     ['entries · lines · flows', `${n(summary.entries)} · ${n(summary.lines)} · ${n(summary.flows)}`],
     ['entries/s', n(summary.entriesPerSecond)],
@@ -93,6 +129,25 @@ export function summaryTable(summary: Summary): string {
     ['conservation residual', `${n(summary.residualLines)} lines · ${n(summary.residualAccounts)} accounts`],
   );
   return table.toString();
+}
+
+function shareOf(
+  silo: { readonly siloId: string; readonly devices: readonly string[] },
+  jobs: readonly GpuResult[],
+): SiloShare {
+  const batchesByDevice = Object.fromEntries(countBy(jobs.map(({ deviceId }) => deviceId)));
+  return { siloId: silo.siloId, devices: silo.devices, batches: jobs.length, batchesByDevice };
+}
+
+function placesOf({ devices, batchesByDevice }: SiloShare): string {
+  return devices.map((id) => `${id}: ${batchesByDevice[id] ?? 0}`).join(', ');
+}
+
+/** Values with how often they occur, most frequent first. */
+function countBy(values: readonly string[]): [string, number][] {
+  const counts = new Map<string, number>();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return [...counts].sort(([, a], [, b]) => b - a);
 }
 
 function methodShares(byMethod: readonly number[]): Record<string, number> {

@@ -112,7 +112,8 @@ export interface GrainFactory {
   /**
    * @param grain - a class, or its type alone. The class is found by `options.type`, here or on another silo.
    * @param request - what travels with every call of this reference.
-   * @throws GpuBridgeError `GRAIN_NOT_FOUND` when no live silo hosts the type, `INVALID_ARGUMENT` for a bad key or context.
+   * @throws GpuBridgeError `GRAIN_NOT_FOUND` when the type is not registered and this silo is in no cluster (in a cluster calls
+   *   say so), `INVALID_ARGUMENT` for a bad key or context.
    */
   getGrain<G extends object>(
     grain: GrainClass<G> | GrainType<G>,

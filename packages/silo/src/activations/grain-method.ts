@@ -8,6 +8,11 @@ const NOT_CALLABLE = new Set<string>(['constructor', 'onActivate', 'onDeactivate
   'constructor' | keyof Grain
 )[]);
 
+/** Whether callers may name it; hooks are the silo's. */
+export function isCallable(name: string): boolean {
+  return !NOT_CALLABLE.has(name);
+}
+
 /** A method of a grain type by name; its body is looked up once per class. */
 export class GrainMethod {
   private prototype: object | null = null;
@@ -18,6 +23,7 @@ export class GrainMethod {
     readonly name: string,
     /** Its turns may run between the awaits of others. */
     readonly interleaves = false,
+    /** Of those that only the silo calls. */
     private readonly isHook = false,
   ) {}
 
@@ -60,7 +66,7 @@ function methodsOf(prototype: object | null, withHooks: boolean): ReadonlyMap<st
     level = Object.getPrototypeOf(level) as object | null
   ) {
     for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(level))) {
-      if (typeof value === 'function' && !methods.has(name) && (withHooks || !NOT_CALLABLE.has(name)))
+      if (typeof value === 'function' && !methods.has(name) && (withHooks || isCallable(name)))
         methods.set(name, value as Body);
     }
   }

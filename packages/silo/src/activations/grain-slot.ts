@@ -41,10 +41,20 @@ export class GrainSlot implements ActivationOwner, CallTarget {
     return this.pool.size;
   }
 
+  /** Whether an activation is there that takes calls, or will. */
+  get isActive(): boolean {
+    return this.pool.canServe;
+  }
+
+  /** Of the keyed grain's activation; undefined without one. */
+  get fencingToken(): number | undefined {
+    return this.pool.all()[0]?.fencingToken;
+  }
+
   /** Runs a call now when an activation is free, else when one becomes free. */
   call(method: GrainMethod, args: unknown[], request: RequestContext): Promise<unknown> {
-    if (this.silo.state !== 'started') return Promise.reject(this.silo.refusal());
-    if (!this.mayRun()) return Promise.reject(this.fencedError());
+    if (this.silo.state !== 'started') return Promise.reject(this.silo.refuse(this.silo.refusal()));
+    if (!this.mayRun()) return Promise.reject(this.silo.refuse(this.fencedError()));
     const isLimited = request.deadlineNs !== undefined || request.signal !== undefined;
     if (isLimited) {
       const error = this.silo.callLimits.refusal(request, this.id, method.name);
@@ -104,7 +114,7 @@ export class GrainSlot implements ActivationOwner, CallTarget {
   /** The silo waits no longer: fails the calls that wait, and says how many turns go on unattended. */
   abandon(): { readonly waitingCalls: number; readonly runningTurns: number } {
     const { waitingCalls } = this;
-    this.failWaiting(this.silo.refusal());
+    this.failWaiting(this.silo.refuse(this.silo.refusal()));
     let runningTurns = 0;
     for (const activation of this.pool.all()) {
       runningTurns += activation.runningTurns;
@@ -121,7 +131,7 @@ export class GrainSlot implements ActivationOwner, CallTarget {
    */
   async fence(): Promise<void> {
     if (!this.grain.keyed) return;
-    this.failWaiting(this.fencedError());
+    this.failWaiting(this.silo.refuse(this.fencedError()));
     this.activating = 0;
     const activations = this.pool.takeAll();
     this.grain.counts.activations -= activations.length;
@@ -152,7 +162,7 @@ export class GrainSlot implements ActivationOwner, CallTarget {
   /** Starts waiting calls as long as an activation is free. */
   private dispatch(): void {
     if (this.dispatching) return; // a turn that ended at once; the loops below go on
-    if (!this.mayRun()) return this.failWaiting(this.fencedError());
+    if (!this.mayRun()) return this.failWaiting(this.silo.refuse(this.fencedError()));
     this.dispatching = true;
     if (this.interleaving !== undefined) this.start(this.interleaving, true);
     this.start(this.waiting, this.grain.reentrant);

@@ -1,9 +1,10 @@
 import { availableParallelism } from 'node:os';
 import { GpuBridgeError } from '@gpu-bridge/abstractions';
-import type { Grain, GrainClass, GrainContext, GrainId } from '@gpu-bridge/abstractions';
+import type { Grain, GrainClass, GrainContext, GrainId, GrainOptions } from '@gpu-bridge/abstractions';
 import { GrainMethod } from './grain-method.js';
+import type { RoutedType } from '../routing/routed-type.js';
 import { checkMethodOptions } from './method-options.js';
-import type { ClassPlacement, PlacedClass, PlacementResolver } from '../placement/placement-resolver.js';
+import type { ClassPlacement, PlacementResolver } from '../placement/placement-resolver.js';
 
 /** Figures of a grain type in this silo. */
 export interface GrainCounts {
@@ -18,7 +19,7 @@ export interface GrainCounts {
 }
 
 /** A grain class whose options were checked. */
-export class RegisteredGrain implements PlacedClass {
+export class RegisteredGrain implements RoutedType {
   readonly type: string;
   /** Activations that may exist per key. */
   readonly maxActivations: number;
@@ -27,6 +28,8 @@ export class RegisteredGrain implements PlacedClass {
   readonly persistent: boolean;
   readonly counts: GrainCounts = { activations: 0, waitingCalls: 0, started: 0, served: 0, failed: 0 };
   readonly placement: ClassPlacement;
+  readonly idempotent: GrainOptions['idempotent'];
+  readonly remoteForms: GrainOptions['remoteForms'];
 
   /** What delivers a reminder, as a call like any other. */
   readonly receiveReminder: GrainMethod;
@@ -70,6 +73,8 @@ export class RegisteredGrain implements PlacedClass {
     this.reentrant = reentrant;
     this.keyed = kind === 'keyed';
     this.persistent = options.persistent ?? false;
+    this.idempotent = options.idempotent;
+    this.remoteForms = options.remoteForms;
     this.interleaving = new Set(options.interleaving);
     this.maxActivations = kind === 'keyed' ? 1 : (maxLocal ?? Math.min(availableParallelism(), 1024));
     this.placement = placements.resolve(`${field}.options.placement`, placement);

@@ -20,6 +20,8 @@ export interface SlotHost extends GrainFactory {
   nextActivationId(): string;
   /** The error of calls that are not accepted in the present state. */
   refusal(): GpuBridgeError;
+  /** What a call rejects with that did not run and may run elsewhere. */
+  refuse(reason: GpuBridgeError): Error;
   /** The slot has an activation; the silo must keep it. */
   occupied(slot: GrainSlot): void;
   /** The slot has neither activations nor calls. */

@@ -9,7 +9,10 @@ export interface MemberRecord {
   /** Grows with every incarnation of the silo. */
   readonly generation: number;
   readonly state: MemberState;
+  /** What it hosts. */
   readonly grainTypes: readonly string[];
+  /** Those of them that are stateless workers. */
+  readonly statelessTypes: readonly string[];
   readonly hostName: string;
   readonly pid: number;
   readonly devices: readonly DeviceCapacity[];
@@ -71,6 +74,7 @@ export function decodeMemberRow(address: string, value: Uint8Array): MemberRow {
     generation: fields.count('generation'),
     state: fields.oneOf('state', STATES),
     grainTypes: fields.strings('grainTypes'),
+    statelessTypes: fields.strings('statelessTypes'),
     hostName: fields.string('hostName', MAX_NAME),
     pid: fields.count('pid'),
     devices: fields.list('devices').map((device) => decodeDevice(address, device)),

@@ -1,6 +1,6 @@
 import type { RequestContext } from '@gpu-bridge/abstractions';
 import { GrainSlot } from '../activations/grain-slot.js';
-import type { GrainCounts, RegisteredGrain } from '../activations/registered-grain.js';
+import type { RegisteredGrain } from '../activations/registered-grain.js';
 import type { SlotHost } from '../activations/slot-host.js';
 import type { FilterCall } from '../activations/call-filters.js';
 import { GrainReferences } from './grain-references.js';
@@ -21,16 +21,12 @@ export class SlotTable {
 
   /** @param route - where the calls of a key's references go, and what keeps its slot alive for them. Default: the slot. */
   constructor(
-    private readonly grain: RegisteredGrain,
+    readonly grain: RegisteredGrain,
     private readonly silo: SlotHost,
     outgoingFilter: FilterCall | undefined,
     private readonly route: (slot: GrainSlot) => CallTarget = (slot) => slot,
   ) {
     this.references = new GrainReferences((name) => grain.method(name), outgoingFilter);
-  }
-
-  get counts(): Readonly<GrainCounts> {
-    return this.grain.counts;
   }
 
   /** The one reference of a key that carries no request; a new one for each that does. @param request - checked. */

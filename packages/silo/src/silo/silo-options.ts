@@ -19,6 +19,21 @@ export interface SiloOptions {
    * elsewhere. Counts only in a cluster: alone, the queues of the devices limit. Default 256.
    */
   readonly placedCallLimit?: number;
+  /** Calls of other silos that run here at once, 1 … 10^6; beyond it `SILO_BUSY`. Default 10,000. */
+  readonly maxServedCalls?: number;
+  /** Largest message between silos, arguments or a result, MiB, 1 … 2,047. Default 256. */
+  readonly maxMessageMiB?: number;
+  /** How often a silo renews its row among the members, ms, 10 … 60,000. Default 1,000. */
+  readonly beatIntervalMs?: number;
+  /**
+   * How long the row of a silo outlives its last beat, ms, at least 100; the same on every silo of the cluster. A silo that dies
+   * without a supervisor is replaced after so long. Default 15,000: an engine that elects a leader may be away for 8 s.
+   */
+  readonly leaseMs?: number;
+  /** How long after its last beat a silo may run keyed grains, ms; above twice `beatIntervalMs`, below `leaseMs`. Default 10,000. */
+  readonly fenceAfterMs?: number;
+  /** Raised by an operator, on every silo, after the engine has lost writes; 0 … 8,191. Default 0. */
+  readonly clusterEpoch?: number;
   /** How long `stop` waits for accepted calls and `onDeactivate`, ms. Default 30,000. */
   readonly drainTimeoutMs?: number;
 }
@@ -31,6 +46,12 @@ const FIELDS = new Set<string>([
   'sweepIntervalMs',
   'callQueueLimit',
   'placedCallLimit',
+  'maxServedCalls',
+  'maxMessageMiB',
+  'beatIntervalMs',
+  'leaseMs',
+  'fenceAfterMs',
+  'clusterEpoch',
   'drainTimeoutMs',
 ] satisfies (keyof SiloOptions)[]);
 /** Timers take a signed 32-bit delay. */
@@ -64,6 +85,10 @@ export function resolveSiloOptions(options: SiloOptions = {}): ResolvedSiloOptio
     ),
     callQueueLimit: integer('callQueueLimit', options.callQueueLimit ?? 10_000, 1, 1e6),
     placedCallLimit: integer('placedCallLimit', options.placedCallLimit ?? 256, 1, 1e6),
+    maxServedCalls: integer('maxServedCalls', options.maxServedCalls ?? 10_000, 1, 1e6),
+    maxMessageMiB: integer('maxMessageMiB', options.maxMessageMiB ?? 256, 1, 2_047),
+    ...membershipTimes(options),
+    clusterEpoch: integer('clusterEpoch', options.clusterEpoch ?? 0, 0, 8_191),
     drainTimeoutMs: integer('drainTimeoutMs', options.drainTimeoutMs ?? 30_000, 0, MAX_DELAY_MS),
   };
 }
@@ -71,4 +96,17 @@ export function resolveSiloOptions(options: SiloOptions = {}): ResolvedSiloOptio
 function integer(field: string, value: unknown, low: number, high: number): number {
   if (typeof value === 'number' && Number.isInteger(value) && value >= low && value <= high) return value;
   throw GpuBridgeError.invalidArgument(`options.${field}`, value, `an integer of ${low}..${high}`);
+}
+
+function membershipTimes(
+  options: SiloOptions,
+): Pick<ResolvedSiloOptions, 'beatIntervalMs' | 'leaseMs' | 'fenceAfterMs'> {
+  const beatIntervalMs = integer('beatIntervalMs', options.beatIntervalMs ?? 1_000, 10, 60_000);
+  const leaseMs = integer('leaseMs', options.leaseMs ?? 15_000, 100, MAX_DELAY_MS);
+  const fenceAfterMs = options.fenceAfterMs ?? 10_000;
+  return {
+    beatIntervalMs,
+    leaseMs,
+    fenceAfterMs: integer('fenceAfterMs', fenceAfterMs, 2 * beatIntervalMs + 1, leaseMs - 1),
+  };
 }

@@ -2,6 +2,7 @@ import { GpuBridgeError, LifecycleStage, invariant } from '@gpu-bridge/abstracti
 import type {
   Cancellable,
   Clock,
+  ClusterPort,
   DeviceCapacity,
   GpuPlacementDirector,
   GrainCallFilter,
@@ -14,20 +15,26 @@ import type {
   RequestContext,
 } from '@gpu-bridge/abstractions';
 import { LocalActivationServices } from '../activations/activation-services.js';
-import type { ActivationServices } from '../activations/activation-services.js';
 import { checkFilters, filterCalls } from '../activations/call-filters.js';
 import type { FilterCall } from '../activations/call-filters.js';
+import type { ActivationServices } from '../activations/activation-services.js';
 import { CallLimits } from '../activations/call-limits.js';
 import type { GrainSlot } from '../activations/grain-slot.js';
 import { RegisteredGrain } from '../activations/registered-grain.js';
 import type { SlotHost } from '../activations/slot-host.js';
+import { Membership } from '../membership/membership.js';
 import { builtInDirectors } from '../placement/built-in-directors.js';
 import { CapacityLedger } from '../placement/capacity-ledger.js';
 import { PlacementResolver } from '../placement/placement-resolver.js';
+import { referencedGrain } from '../references/grain-references.js';
 import { NO_REQUEST, checkRequest } from '../references/request-context.js';
 import { SlotTable } from '../references/slot-table.js';
+import { CallRefused } from '../routing/call-refused.js';
+import { SiloCluster, hostFigures } from '../routing/silo-cluster.js';
+import type { SiloClusterInfo } from '../routing/silo-cluster.js';
+import { UnhostedGrains } from '../routing/unhosted-grains.js';
 import { resolveSiloOptions } from './silo-options.js';
-import type { SiloOptions } from './silo-options.js';
+import type { ResolvedSiloOptions, SiloOptions } from './silo-options.js';
 
 /** What a silo is made of. */
 export interface SiloServices {
@@ -40,9 +47,11 @@ export interface SiloServices {
   readonly describeDevices?: () => readonly DeviceCapacity[];
   /** Around every call, the first one outermost. */
   readonly callFilters?: readonly GrainCallFilter[];
-  /** Default: those of a silo without a cluster. */
+  /** The engine that connects it to other silos, and keeps state; opened and closed by the silo. Default: a silo alone. */
+  readonly port?: ClusterPort;
+  /** Default: those of the cluster, or of a silo alone. */
   readonly activationServices?: ActivationServices;
-  /** Asked before every turn of a keyed grain; cheap. While it says no, such calls fail with `LEASE_FENCED`. Default: always. */
+  /** Asked before every turn of a keyed grain; cheap. While it says no, such calls are refused. Default: as the cluster says. */
   readonly mayRunKeyed?: () => boolean;
 }
 
@@ -72,6 +81,12 @@ export interface SiloInfo {
   readonly waitingCalls: number;
   /** By grain type. */
   readonly grains: Readonly<Record<string, GrainTypeInfo>>;
+  /** Placements since the start that gave less than was wanted. */
+  readonly placementFallbacks: number;
+  /** Calls that directors of other silos have placed here: those that run, and those refused since the start. */
+  readonly placedCalls: { readonly running: number; readonly refused: number };
+  /** Undefined of a silo alone. */
+  readonly cluster: SiloClusterInfo | undefined;
 }
 
 /**
@@ -93,6 +108,10 @@ export class Silo implements GrainFactory, LifecycleParticipant {
   private readonly slotTables = new Map<string, SlotTable>();
   private readonly callLimits: CallLimits;
   private readonly host: SlotHost;
+  private readonly capacity: CapacityLedger;
+  private readonly placements: PlacementResolver;
+  private readonly cluster: SiloCluster | undefined;
+  private readonly unhosted: UnhostedGrains | undefined;
   private readonly outgoingFilter: FilterCall | undefined;
   /** Every slot with an activation; this is what keeps activations alive. */
   private readonly slots = new Set<GrainSlot>();
@@ -107,28 +126,35 @@ export class Silo implements GrainFactory, LifecycleParticipant {
    *   placement strategy whose director is not there.
    */
   constructor(services: SiloServices, options?: SiloOptions) {
-    const { siloId, idleAfterMs, sweepIntervalMs, drainTimeoutMs, callQueueLimit, placedCallLimit } =
-      resolveSiloOptions(options);
-    this.siloId = siloId;
-    this.idleAfterMs = idleAfterMs;
-    this.sweepIntervalMs = sweepIntervalMs;
-    this.drainTimeoutMs = drainTimeoutMs;
-    this.clock = services.clock;
-    this.logger = services.logger;
+    const resolved = resolveSiloOptions(options);
+    const { clock, logger, port, describeDevices = () => [] } = services;
+    this.siloId = resolved.siloId;
+    this.idleAfterMs = resolved.idleAfterMs;
+    this.sweepIntervalMs = resolved.sweepIntervalMs;
+    this.drainTimeoutMs = resolved.drainTimeoutMs;
+    this.clock = clock;
+    this.logger = logger;
     const filters = checkFilters(services.callFilters ?? []);
     this.outgoingFilter = filterCalls(filters, 'outgoing');
-    this.callLimits = new CallLimits(services.clock);
-    this.host = this.slotHost(services, filterCalls(filters, 'incoming'), callQueueLimit);
-    const placements = new PlacementResolver({
-      siloId,
-      clock: services.clock,
-      logger: services.logger,
+    this.callLimits = new CallLimits(clock);
+    this.capacity = new CapacityLedger(resolved.placedCallLimit);
+    const membership = port && this.membershipOn(port, describeDevices, resolved);
+    this.placements = new PlacementResolver({
+      siloId: this.siloId,
+      clock,
+      logger,
+      members: membership,
       directors: services.placementDirectors ?? builtInDirectors(),
-      capacity: new CapacityLedger(placedCallLimit),
-      devices: services.describeDevices ?? (() => []),
+      capacity: this.capacity,
+      devices: describeDevices,
       activations: () => this.activations,
     });
-    for (const grainClass of services.grainClasses) this.register(new RegisteredGrain(grainClass, placements));
+    if (port !== undefined && membership !== undefined) {
+      this.cluster = this.clusterOn(port, membership, resolved);
+      this.unhosted = this.unhostedGrains(this.cluster, membership);
+    }
+    this.host = this.slotHost(services, filterCalls(filters, 'incoming'), resolved.callQueueLimit);
+    for (const grainClass of services.grainClasses) this.register(new RegisteredGrain(grainClass, this.placements));
   }
 
   getGrain<G extends object>(
@@ -138,7 +164,8 @@ export class Silo implements GrainFactory, LifecycleParticipant {
   ): GrainReference<G> {
     const type = grain?.options?.type;
     const slotTable = this.slotTables.get(type);
-    if (slotTable === undefined) {
+    const references = slotTable ?? (typeof type === 'string' ? this.unhosted : undefined);
+    if (references === undefined) {
       const known = [...this.slotTables.keys()];
       throw new GpuBridgeError(
         'GRAIN_NOT_FOUND',
@@ -149,13 +176,16 @@ export class Silo implements GrainFactory, LifecycleParticipant {
     if (typeof key !== 'string' || key.length < 1 || key.length > 256) {
       throw GpuBridgeError.invalidArgument('key', key, 'a string of 1..256 characters');
     }
-    return slotTable.reference(key, checkRequest(request)) as GrainReference<G>;
+    const checked = checkRequest(request);
+    const reference = slotTable?.reference(key, checked) ?? this.unhosted!.reference(grain, key, checked);
+    return reference as GrainReference<G>;
   }
 
   getInfo(): SiloInfo {
     const grains: Record<string, GrainTypeInfo> = {};
     let waitingCalls = 0;
-    for (const [type, { counts }] of this.slotTables) {
+    for (const [type, { grain }] of this.slotTables) {
+      const { counts } = grain;
       const { started, served, failed } = counts;
       grains[type] = {
         activations: counts.activations,
@@ -166,20 +196,37 @@ export class Silo implements GrainFactory, LifecycleParticipant {
       };
       waitingCalls += counts.waitingCalls;
     }
-    return { siloId: this.siloId, state: this.state, activations: this.activations, waitingCalls, grains };
-  }
-
-  start(): Promise<void> {
-    invariant(this.state === 'created', 'a silo starts once');
-    this.state = 'started';
-    this.scheduleSweep();
-    return Promise.resolve();
+    const { siloId, state, activations, capacity } = this;
+    return {
+      ...{ siloId, state, activations, waitingCalls, grains },
+      placementFallbacks: this.placements.fallbackCount,
+      placedCalls: { running: capacity.inUse, refused: capacity.refused },
+      cluster: this.cluster?.getInfo(),
+    };
   }
 
   /**
-   * Refuses new calls with `DRAINING`, those of grains to grains included; finishes the calls it has accepted;
-   * deactivates every grain. After `drainTimeoutMs` it fails the calls that wait and leaves running turns to
-   * themselves: their activations get no `onDeactivate`.
+   * Accepts calls; in a cluster, once this silo has joined it.
+   *
+   * @throws GpuBridgeError `CLUSTER_UNAVAILABLE` when the engine of the cluster cannot be reached.
+   */
+  async start(): Promise<void> {
+    invariant(this.state === 'created', 'a silo starts once');
+    try {
+      await this.cluster?.join();
+    } catch (error) {
+      await this.cluster?.leave();
+      throw error;
+    }
+    this.state = 'started';
+    this.scheduleSweep();
+    await this.cluster?.activate();
+  }
+
+  /**
+   * Refuses new calls with `DRAINING`, those of grains to grains included; finishes the calls it has accepted, those of other
+   * silos too; deactivates every grain. After `drainTimeoutMs` it fails the calls that wait and leaves running turns to
+   * themselves: their activations get no `onDeactivate`. Then it leaves its cluster.
    */
   stop(): Promise<void> {
     this.stopping ??= this.drain();
@@ -187,9 +234,8 @@ export class Silo implements GrainFactory, LifecycleParticipant {
   }
 
   /**
-   * Another silo may have the keyed grains of this one by now: forgets their activations at once, waiting calls fail with
-   * `LEASE_FENCED`, running ones when their turn ends. From then on keyed grains are activated anew, as `mayRunKeyed` lets
-   * them.
+   * Another silo may have the keyed grains of this one by now: forgets their activations at once, waiting calls go elsewhere,
+   * running ones fail with `LEASE_FENCED` when their turn ends. From then on keyed grains are activated anew.
    *
    * @returns when the `onDeactivate` of all activations that were in no turn has ended.
    */
@@ -199,7 +245,7 @@ export class Silo implements GrainFactory, LifecycleParticipant {
 
   private get activations(): number {
     let activations = 0;
-    for (const { counts } of this.slotTables.values()) activations += counts.activations;
+    for (const { grain } of this.slotTables.values()) activations += grain.counts.activations;
     return activations;
   }
 
@@ -207,7 +253,9 @@ export class Silo implements GrainFactory, LifecycleParticipant {
     if (this.slotTables.has(grain.type)) {
       throw GpuBridgeError.invalidArgument('grainClasses', grain.type, 'grain classes of different types');
     }
-    this.slotTables.set(grain.type, new SlotTable(grain, this.host, this.outgoingFilter));
+    const { cluster } = this;
+    const route = cluster && ((slot: GrainSlot) => cluster.route(slot.id, grain, slot));
+    this.slotTables.set(grain.type, new SlotTable(grain, this.host, this.outgoingFilter, route));
   }
 
   private scheduleSweep(): void {
@@ -223,21 +271,26 @@ export class Silo implements GrainFactory, LifecycleParticipant {
   private async drain(): Promise<void> {
     this.state = 'draining';
     this.sweepTimer?.cancel();
+    const served = this.cluster?.drain();
     for (const slot of this.slots) slot.retireIdle();
-    if (this.slots.size > 0) await this.vacatedOrTimeout();
+    await this.inTime(Promise.all([served, this.vacated()]));
     this.state = 'stopped';
     if (this.slots.size > 0) this.abandon();
     this.callLimits.close();
+    await this.cluster?.leave();
   }
 
-  private vacatedOrTimeout(): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = this.clock.schedule(resolve, this.drainTimeoutMs);
-      this.drained = () => {
-        timer.cancel();
-        resolve();
-      };
-    });
+  private vacated(): Promise<void> {
+    if (this.slots.size === 0) return Promise.resolve();
+    return new Promise((resolve) => (this.drained = resolve));
+  }
+
+  /** Waits for the end of a drain, or of the time that it has. */
+  private async inTime(drained: Promise<unknown>): Promise<void> {
+    let timer: Cancellable | undefined;
+    const late = new Promise<void>((resolve) => (timer = this.clock.schedule(resolve, this.drainTimeoutMs)));
+    await Promise.race([drained, late]);
+    timer?.cancel();
   }
 
   private abandon(): void {
@@ -252,22 +305,78 @@ export class Silo implements GrainFactory, LifecycleParticipant {
     this.logger.warn('silo stopped before its grains were done', { siloId: this.siloId, ...left });
   }
 
+  /** This silo among the members of a cluster. */
+  private membershipOn(
+    port: ClusterPort,
+    devices: () => readonly DeviceCapacity[],
+    { siloId, clusterEpoch, beatIntervalMs, leaseMs, fenceAfterMs }: ResolvedSiloOptions,
+  ): Membership {
+    const describe = () => {
+      const grains = [...this.slotTables.values()].map(({ grain }) => grain);
+      return {
+        ...hostFigures(),
+        grainTypes: grains.map(({ type }) => type),
+        statelessTypes: grains.filter(({ keyed }) => !keyed).map(({ type }) => type),
+        devices: devices(),
+        activations: this.activations,
+        placedCalls: this.capacity.inUse,
+        placedCallLimit: this.capacity.limit,
+      };
+    };
+    const rejoined = async (address: string): Promise<void> => this.cluster?.listen(address);
+    return new Membership(
+      { port, clock: this.clock, logger: this.logger, describe, rejoined },
+      { siloId, clusterEpoch, beatMs: beatIntervalMs, leaseMs, fenceAfterMs },
+    );
+  }
+
+  private clusterOn(port: ClusterPort, membership: Membership, options: ResolvedSiloOptions): SiloCluster {
+    const { siloId, clock, logger, placements, capacity } = this;
+    const { clusterEpoch, leaseMs, maxServedCalls, maxMessageMiB } = options;
+    return new SiloCluster(
+      {
+        ...{ siloId, port, clock, logger, membership, capacity, placement: placements },
+        references: {
+          toId: (value) => {
+            const grain = referencedGrain(value);
+            return grain && { grain };
+          },
+          fromId: ({ type, key }) => this.getGrain({ options: { type } }, key),
+        },
+        find: (type) => this.slotTables.get(type),
+        fence: () => this.fenceKeyed(),
+      },
+      { clusterEpoch, leaseMs, maxServedCalls, maxMessageBytes: maxMessageMiB * 2 ** 20 },
+    );
+  }
+
+  private unhostedGrains(cluster: SiloCluster, membership: Membership): UnhostedGrains {
+    return new UnhostedGrains({
+      membership,
+      placement: this.placements,
+      outgoingFilter: this.outgoingFilter,
+      route: (id, type) => cluster.route(id, type, undefined),
+    });
+  }
+
   /** The silo as its slots see it. */
   private slotHost(
-    { clock, logger, activationServices, mayRunKeyed }: SiloServices,
+    { activationServices, mayRunKeyed }: SiloServices,
     incomingFilter: FilterCall | undefined,
     callQueueLimit: number,
   ): SlotHost {
     const state = () => this.state;
+    const { clock, logger, cluster } = this;
     return {
       siloId: this.siloId,
       callQueueLimit,
       clock,
       logger,
       callLimits: this.callLimits,
-      activationServices: activationServices ?? new LocalActivationServices(),
+      activationServices: activationServices ?? cluster ?? new LocalActivationServices(),
       incomingFilter,
-      mayRunKeyed: mayRunKeyed ?? (() => true),
+      mayRunKeyed: mayRunKeyed ?? (() => cluster?.mayRunKeyed() ?? true),
+      refuse: cluster === undefined ? (reason) => reason : (reason) => new CallRefused(reason),
       get state() {
         return state();
       },

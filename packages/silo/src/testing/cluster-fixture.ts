@@ -106,6 +106,7 @@ export class SiloFixture {
   timesFenced = 0;
   described: Omit<MemberRecord, 'siloId' | 'generation' | 'state'> = {
     grainTypes: ['test'],
+    statelessTypes: [],
     hostName: 'host',
     pid: 1,
     devices: [],

@@ -1,0 +1,92 @@
+import { GpuBridgeError } from '@gpu-bridge/abstractions';
+import type { GrainId, RequestContext } from '@gpu-bridge/abstractions';
+import type { GrainMethod } from '../activations/grain-method.js';
+import type { GrainSlot } from '../activations/grain-slot.js';
+import type { GrainDirectory } from '../directory/grain-directory.js';
+import type { Membership } from '../membership/membership.js';
+import type { PlacementResolver } from '../placement/placement-resolver.js';
+import type { CallTarget } from '../references/call-target.js';
+import { Attempts } from './attempts.js';
+import { CallRefused } from './call-refused.js';
+import { GrainRoute, reasonOf } from './grain-route.js';
+import type { Reply, RoutedCall, Routing } from './grain-route.js';
+import { nameOf } from './routed-type.js';
+import type { RoutedType } from './routed-type.js';
+
+/** What keyed routes of a silo share. */
+export interface KeyedRouting extends Routing {
+  readonly membership: Pick<Membership, 'address' | 'find' | 'suspect'>;
+  readonly directory: Pick<GrainDirectory, 'cached' | 'lookUp' | 'forget'>;
+  readonly placement: Pick<PlacementResolver, 'choose'>;
+  /** How long a call looks for a silo that takes it, ms: longer than the lease of a dead owner lasts. */
+  readonly giveUpMs: number;
+}
+
+/**
+ * Calls of a keyed grain: to its owner by the directory, else to the silo that a director chooses, which claims the grain or
+ * names the owner. What the directory says is a hint; the silo that is asked knows better, and refuses.
+ */
+export class KeyedRoute extends GrainRoute implements CallTarget {
+  constructor(
+    id: GrainId,
+    type: RoutedType,
+    slot: GrainSlot | undefined,
+    private readonly routing: KeyedRouting,
+  ) {
+    super(id, type, slot, routing);
+  }
+
+  call(method: GrainMethod, args: unknown[], request: RequestContext): Promise<unknown> {
+    if (this.slot?.isActive !== true) return this.callWherever({ method, args, request });
+    // The usual case, without a detour.
+    return this.slot.call(method, args, request).catch((error: unknown) => {
+      if (error instanceof CallRefused) return this.callWherever({ method, args, request });
+      throw error;
+    });
+  }
+
+  protected async deliver(call: RoutedCall): Promise<Reply> {
+    const { clock, giveUpMs, membership } = this.routing;
+    const attempts = new Attempts(clock, call.request, giveUpMs);
+    /** Owner that a silo named when it refused: it has just looked. */
+    let named: string | undefined;
+    for (;;) {
+      let to: string | undefined;
+      try {
+        const owner = named === undefined ? await this.liveOwner() : { address: named, fencingToken: 0 };
+        to = owner?.address ?? this.routing.placement.choose(this.type, this.id, call.request);
+        if (to === membership.address) return await this.callHere(call);
+        const fencingToken = owner?.fencingToken ?? 0;
+        return { afar: to, value: await this.send(to, call, { fencingToken, placed: false }) };
+      } catch (error) {
+        const refusal = error instanceof CallRefused ? error.reason : undefined;
+        const passing = refusal === undefined ? this.mayRepeat(call, error) : PASSING.has(refusal.code);
+        if (!passing) throw reasonOf(error);
+        this.routing.directory.forget(this.id);
+        if (refusal?.code === 'SILO_UNREACHABLE' && to !== undefined) membership.suspect(to);
+        named = GpuBridgeError.is(refusal, 'GRAIN_MOVED') ? refusal.details.siloId : undefined;
+        await attempts.next(reasonOf(error) as GpuBridgeError, nameOf(this.id));
+      }
+    }
+  }
+
+  /**
+   * Undefined when the grain has no owner, or one that is no member: a silo that is chosen then claims the grain, and finds out
+   * whether that owner is dead or merely so new that it is not known here.
+   */
+  private async liveOwner(): Promise<{ readonly address: string; readonly fencingToken: number } | undefined> {
+    const { directory, membership } = this.routing;
+    let entry = directory.cached(this.id);
+    try {
+      entry ??= await directory.lookUp(this.id);
+    } catch (error) {
+      // Nothing has run: the engine was not there to be asked.
+      throw GpuBridgeError.is(error, 'CLUSTER_UNAVAILABLE') ? new CallRefused(error) : error;
+    }
+    if (entry === undefined || membership.find(entry.owner) === undefined) return undefined;
+    return { address: entry.owner, fencingToken: entry.fencingToken };
+  }
+}
+
+/** Conditions that end by themselves: the grain is found elsewhere, or its owner comes back or is found dead. */
+const PASSING = new Set<string>(['GRAIN_MOVED', 'SILO_UNREACHABLE', 'DRAINING', 'LEASE_FENCED', 'CLUSTER_UNAVAILABLE']);

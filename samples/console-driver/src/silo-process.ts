@@ -23,7 +23,7 @@ async function start({ siloId, servers, clusterId, devices, workers }: SiloProce
   const opened = container.get<GpuBridge>(Tokens.GpuBridge).getInfo().devices;
   tell({
     kind: 'serving',
-    address: container.get(Silo).getInfo().cluster!.membership.address,
+    address: container.get(Silo).getInfo().cluster!.address!,
     devices: opened.map(({ description }) => description.id),
   });
 }

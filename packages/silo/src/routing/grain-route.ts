@@ -65,7 +65,7 @@ export abstract class GrainRoute {
     how: { readonly fencingToken: number; readonly placed: boolean },
   ): Promise<unknown> {
     const { method, request } = call;
-    const args = this.formOf(call)?.packArguments?.(call.args as never, this.shared.clock) ?? call.args;
+    const args = this.formOf(call)?.packArguments?.(call.args, this.shared.clock) ?? call.args;
     return this.shared.calls.call(to, { grain: this.id, method: method.name, args, request, ...how });
   }
 

@@ -51,6 +51,8 @@ export interface SiloClusterOptions {
 
 /** Snapshot of a silo's part in its cluster. */
 export interface SiloClusterInfo {
+  /** Of this incarnation; undefined before the silo has joined. */
+  readonly address: string | undefined;
   readonly membership: MembershipInfo;
   readonly members: readonly { readonly address: string; readonly state: MemberState; readonly suspect: boolean }[];
   readonly calls: RemoteCallsInfo;
@@ -71,6 +73,7 @@ export class SiloCluster implements ActivationServices {
   private readonly routing: KeyedRouting & StatelessRouting;
   private readonly subscriptions: Disposable[] = [];
   private directory: GrainDirectory | undefined;
+  private address: string | undefined;
 
   constructor(
     private readonly services: SiloClusterServices,
@@ -111,6 +114,7 @@ export class SiloCluster implements ActivationServices {
   getInfo(): SiloClusterInfo {
     const { membership } = this.services;
     return {
+      address: this.address,
       membership: membership.getInfo(),
       members: membership.members().map(({ address, state, suspect }) => ({ address, state, suspect })),
       calls: this.calls.getInfo(),
@@ -160,6 +164,7 @@ export class SiloCluster implements ActivationServices {
   /** Takes the calls of others at the address of an incarnation. */
   async listen(address: string): Promise<void> {
     await this.calls.listen(this.services.port, address);
+    this.address = address;
   }
 
   /** Lets nothing new be placed here, and resolves when the calls of others that run here have ended. */

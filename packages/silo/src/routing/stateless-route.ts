@@ -38,7 +38,7 @@ export class StatelessRoute extends GrainRoute implements CallTarget {
 
   protected async deliver(call: RoutedCall): Promise<Reply> {
     const { membership } = this.routing;
-    const wanted = this.formOf(call)?.placement?.(call.args as never, this.id);
+    const wanted = this.formOf(call)?.placement?.(call.args, this.id);
     const refused = new Set<string>();
     let refusal: unknown;
     for (;;) {

@@ -13,10 +13,10 @@ export interface ClusterFixture {
   /** `silo-0`, `silo-1`, … */
   readonly silos: readonly Silo[];
   /** Lets the clock run while promises and messages settle. */
-  run(ms: number): Promise<void>;
+  readonly run: (ms: number) => Promise<void>;
   /** Runs until the promise has settled. */
-  until<T>(promise: Promise<T>): Promise<T>;
-  stop(): Promise<void>;
+  readonly until: <T>(promise: Promise<T>) => Promise<T>;
+  readonly stop: () => Promise<void>;
 }
 
 /** Started silos of one in-process cluster; `grainClasses` says what each hosts. */

@@ -25,6 +25,7 @@ export function member(siloId: string, figures: Partial<Member> = {}): Member {
     generation: 1,
     state: 'active',
     grainTypes: ['worker'],
+    statelessTypes: [],
     hostName: 'host',
     pid: 1,
     devices: [],

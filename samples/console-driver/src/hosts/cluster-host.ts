@@ -41,7 +41,9 @@ export async function startClusterHost(
     stops.push(() => driver.stop());
     // A silo that dies is replaced as soon as its process has ended, not when its lease runs out.
     const supervisor = container.get(SiloSupervisor);
-    for (const { child, address } of started) supervisor.watch(child, () => address);
+    const watches = started.map(({ child, address }) => supervisor.watch(child, () => address));
+    // Silos that are stopped leave by themselves.
+    stops.push(() => Promise.resolve(watches.forEach((watch) => watch[Symbol.dispose]())));
     return {
       grainFactory: container.get<GrainFactory>(Tokens.GrainFactory),
       devices: [],

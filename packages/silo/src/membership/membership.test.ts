@@ -284,6 +284,25 @@ describe('Membership', () => {
     expect(watcher.membership.members().map(({ address }) => address)).toEqual([a.address, watcher.address]);
   });
 
+  test('never takes itself for another, also where it sees its row before it knows of it', async () => {
+    const fixture = new ClusterFixture();
+    const a = await fixture.silo('a');
+    const slow = fixture.network.add(({ kind, what }) =>
+      kind === 'answer' && what.startsWith('create members') ? 'hold' : 'pass',
+    );
+    const joining = a.membership.join();
+    await fixture.run(100);
+    expect(a.siloIds()).toEqual(['a']); // as another
+    slow[Symbol.dispose]();
+    await joining;
+    const lost = a.address;
+    const table = await membersTable(fixture);
+    await table.update(lost, TOMBSTONE, (await table.get(lost))!.revision);
+    await fixture.run(500);
+    expect(a.address).not.toBe(lost);
+    expect(a.membership.find(lost)).toBeUndefined();
+  });
+
   test('finds after a lost connection who has vanished meanwhile', async () => {
     const fixture = new ClusterFixture();
     const a = await fixture.join('a');

@@ -1,10 +1,12 @@
-import { GpuBridgeError, checkClusterAddress, invariant } from '@gpu-bridge/abstractions';
+import { GpuBridgeError, invariant } from '@gpu-bridge/abstractions';
 import type { Clock, ClusterPort, ClusterTable, Logger, TableChange } from '@gpu-bridge/abstractions';
 import { Incarnation } from './incarnation.js';
 import type { IncarnationHost } from './incarnation.js';
 import { Listeners } from './listeners.js';
 import { MEMBERS_TABLE, TOMBSTONE, isTombstone, siloAddress } from './member-record.js';
 import type { Member, MemberRecord, MemberState } from './member-record.js';
+import { resolveMembershipOptions } from './membership-options.js';
+import type { MembershipOptions } from './membership-options.js';
 import { OwnRow } from './own-row.js';
 import { Peers } from './peers.js';
 
@@ -19,20 +21,6 @@ export interface MembershipServices {
    * again, if the last one was, when this resolves; a rejection ends it, and the next one is tried.
    */
   readonly rejoined?: (address: string) => Promise<void>;
-}
-
-export interface MembershipOptions {
-  readonly siloId: string;
-  /** Silos of different epochs do not work together: the highest goes on. Default 0. */
-  readonly clusterEpoch?: number;
-  /** From one beat to the next. Default 1,000. */
-  readonly beatMs?: number;
-  /** How long a row outlives its last beat: the same for every silo of the cluster. Default 15,000. */
-  readonly leaseMs?: number;
-  /** How long after its last acknowledged beat a silo may run keyed turns; well below `leaseMs`. Default 10,000. */
-  readonly fenceAfterMs?: number;
-  /** How long `join` waits for an engine that does not answer. Default 30,000. */
-  readonly joinTimeoutMs?: number;
 }
 
 /** Snapshot for logs and metrics. */
@@ -79,6 +67,7 @@ export class Membership {
   /** Where a silo of a higher epoch was seen. */
   private newerEpochAt: string | undefined;
   private cachedMembers: readonly Member[] | undefined;
+  private cachedOwn: Member | undefined;
   private cancelRetry: (() => void) | undefined;
 
   /** @throws GpuBridgeError `INVALID_ARGUMENT` for a `siloId` that makes no address, or times that do not fit together. */
@@ -88,7 +77,7 @@ export class Membership {
   ) {
     this.clock = services.clock;
     this.logger = services.logger;
-    this.options = resolve(options);
+    this.options = resolveMembershipOptions(options);
     this.peers = new Peers(this.options.clusterEpoch, this.clock);
     this.deathListeners = new Listeners('death of a silo', this.logger);
     this.fencedListeners = new Listeners('loss of the own incarnation', this.logger);
@@ -239,6 +228,7 @@ export class Membership {
       const address = siloAddress(siloId, this.lastGeneration);
       const row = new OwnRow(table, address, clusterEpoch, this.clock);
       if (!(await row.create(this.describe('joining')))) continue;
+      this.peers.forget(address); // the watch may have been faster than the answer
       this.current = new Incarnation(row, beatMs, this.incarnationHost());
       this.changed();
       return this.current;
@@ -400,8 +390,10 @@ export class Membership {
     this.current?.lose();
   }
 
+  /** To be called after every change of what {@link members} says, own record included. */
   private changed(): void {
     this.cachedMembers = undefined;
+    this.cachedOwn = undefined;
     this.changeListeners.tell();
   }
 
@@ -413,7 +405,7 @@ export class Membership {
 
   private ownMember(): Member | undefined {
     if (this.current === undefined || this.record === undefined) return undefined;
-    return { ...this.record, address: this.current.address, suspect: this.current.isOver };
+    return (this.cachedOwn ??= { ...this.record, address: this.current.address, suspect: this.current.isOver });
   }
 
   private listMembers(): readonly Member[] {
@@ -425,20 +417,4 @@ export class Membership {
     if (own !== undefined) newest.set(own.siloId, own);
     return [...newest.values()].sort((a, b) => (a.siloId < b.siloId ? -1 : 1));
   }
-}
-
-function resolve(options: MembershipOptions): Required<MembershipOptions> {
-  const resolved = {
-    clusterEpoch: 0,
-    beatMs: 1_000,
-    leaseMs: 15_000,
-    fenceAfterMs: 10_000,
-    joinTimeoutMs: 30_000,
-    ...options,
-  };
-  checkClusterAddress(siloAddress(resolved.siloId, Number.MAX_SAFE_INTEGER), 'siloId');
-  const { beatMs, fenceAfterMs, leaseMs } = resolved;
-  if (beatMs * 2 > fenceAfterMs || fenceAfterMs >= leaseMs)
-    throw GpuBridgeError.invalidArgument('fenceAfterMs', fenceAfterMs, 'at least two beats, and less than leaseMs');
-  return resolved;
 }

@@ -64,6 +64,11 @@ export class Peers {
     return true;
   }
 
+  /** It is no other silo after all. */
+  forget(address: string): void {
+    this.peers.delete(address);
+  }
+
   /** @returns whether it was not known to be dead. */
   bury(address: string): boolean {
     this.peers.delete(address);

@@ -5,7 +5,7 @@ import type { InProcessPort } from '../cluster/in-process-port.js';
 import { GrainDirectory, directoryTableName } from '../directory/grain-directory.js';
 import type { MemberRecord } from '../membership/member-record.js';
 import { Membership } from '../membership/membership.js';
-import type { MembershipOptions } from '../membership/membership.js';
+import type { MembershipOptions } from '../membership/membership-options.js';
 import { GrainStateStore } from '../state/grain-state.js';
 import { FaultNetwork } from './fault-network.js';
 import { FreezableClock } from './freezable-clock.js';

@@ -1,9 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ClusterPort } from '@gpu-bridge/abstractions';
 import { NatsClusterPort } from '@gpu-bridge/cluster-nats';
-import { describeClusterPortContract } from '@gpu-bridge/testkit';
-import type { ClusterUnderTest } from '@gpu-bridge/testkit';
-import { describeWithNats, keptLog, startNatsServer } from '../support/nats/servers.js';
+import { clusterPortCases, describeClusterPortContract, runClusterPortCase } from '@gpu-bridge/testkit';
+import type { ClusterPortCase, ClusterUnderTest } from '@gpu-bridge/testkit';
+import { afterAll, beforeAll, describe, it } from 'vitest';
+import { describeWithNats, keptLog, startNatsCluster, startNatsServer } from '../support/nats/servers.js';
 import { startTcpProxy } from '../support/nats/tcp-proxy.js';
 import type { TcpProxy } from '../support/nats/tcp-proxy.js';
 
@@ -41,11 +42,41 @@ async function startCluster(storage: 'file' | 'memory'): Promise<ClusterUnderTes
   };
 }
 
+/** Every case has names of its own on the same three servers. */
+let clusters = 0;
+function shareServers(servers: readonly string[]): ClusterUnderTest {
+  const clusterId = `contract-${clusters++}`;
+  return {
+    createPort: () => new NatsClusterPort({ logger: keptLog() }, { servers, clusterId, replicas: 3 }),
+    elapse: (ms) => pause(ms),
+    close: async () => undefined,
+  };
+}
+
 describeWithNats('over nats-server', () => {
   describeClusterPortContract({ name: 'nats with files', createCluster: () => startCluster('file') });
   describeClusterPortContract({
     name: 'nats in memory',
     createCluster: () => startCluster('memory'),
     lacks: { restart: 'memory of the server goes with it' },
+  });
+
+  describe('nats with three servers, as a cluster port', () => {
+    let nats: Awaited<ReturnType<typeof startNatsCluster>>;
+    beforeAll(async () => void (nats = await startNatsCluster()));
+    afterAll(() => nats.stop());
+    const subject = { name: 'nats with three servers', createCluster: () => shareServers(nats.urls) };
+    // What replication could break. The rest is the same as with one server, but that lists of rows may lag behind writes.
+    const isAboutWrites = ({ name }: ClusterPortCase): boolean =>
+      /contend|revision|sequence|messageId/.test(name) && !name.startsWith('leaves nothing out');
+    for (const test of clusterPortCases.filter(isAboutWrites)) {
+      it(test.name, async ({ skip }) => {
+        const { outcome } = await runClusterPortCase(test, {
+          ...subject,
+          lacks: { restart: 'the servers are shared' },
+        });
+        if (outcome === 'unsupported') skip();
+      });
+    }
   });
 });

@@ -17,6 +17,9 @@ import { authenticatorOf } from './credentials.js';
 import { clusterUnavailable, connectFailureOf, failureOf } from './nats-failure.js';
 
 const RETRY_PAUSE_MS = 50;
+/** The longest that timers take. */
+const NEVER_MS = 2 ** 31 - 1;
+const MOST_UNANSWERED_PINGS = 2;
 const FIRST_RECONNECT_DELAY_MS = 10;
 /** The server's default; known exactly once it was met. */
 const DEFAULT_MAX_PAYLOAD_BYTES = 2 ** 20;
@@ -25,9 +28,12 @@ const HEADER_BYTES = 1_024;
 /** How long `close` waits for what was accepted to leave, where the connection is stuck. */
 const DRAIN_LIMIT_MS = 2_000;
 
+/** Replicated streams of older servers need help to compare; this is the oldest that was seen to do without. */
+const COMPARES_WHEN_APPLIED = [2, 10, 27] as const;
+
 type Timing = Pick<
   ResolvedNatsClusterOptions,
-  'startTimeoutMs' | 'requestTimeoutMs' | 'retryForMs' | 'maxReconnectDelayMs'
+  'startTimeoutMs' | 'requestTimeoutMs' | 'retryForMs' | 'maxReconnectDelayMs' | 'pingIntervalMs'
 >;
 
 export interface Attempt {
@@ -43,6 +49,8 @@ export interface Attempt {
 export class NatsLink {
   readonly inboxPrefix: string;
   readonly timing: Timing;
+  /** Several servers keep each table and stream. */
+  readonly isReplicated: boolean;
   maxPayloadBytes = DEFAULT_MAX_PAYLOAD_BYTES - HEADER_BYTES;
 
   private readonly connectOptions: () => NodeConnectionOptions;
@@ -58,11 +66,11 @@ export class NatsLink {
     options: ResolvedNatsClusterOptions,
     private readonly logger: Logger,
   ) {
-    this.timing = options;
     this.inboxPrefix = `_INBOX.${options.clusterId}`;
-    const { connectionName, tls, connectTimeoutMs, pingIntervalMs } = options;
-    const { startTimeoutMs, requestTimeoutMs, retryForMs, maxReconnectDelayMs } = options;
-    this.timing = { startTimeoutMs, requestTimeoutMs, retryForMs, maxReconnectDelayMs };
+    const { connectionName, tls, connectTimeoutMs } = options;
+    const { startTimeoutMs, requestTimeoutMs, retryForMs, maxReconnectDelayMs, pingIntervalMs } = options;
+    this.timing = { startTimeoutMs, requestTimeoutMs, retryForMs, maxReconnectDelayMs, pingIntervalMs };
+    this.isReplicated = options.replicas > 1;
     const servers = [...options.servers];
     // A closure, so that nothing which prints this object prints what it holds.
     this.connectOptions = () => {
@@ -72,8 +80,8 @@ export class NatsLink {
         name: connectionName,
         inboxPrefix: this.inboxPrefix,
         timeout: connectTimeoutMs,
-        pingInterval: pingIntervalMs,
-        maxPingOut: 2,
+        // Ours is better: see `watchOver`.
+        pingInterval: NEVER_MS,
         maxReconnectAttempts: -1,
         // Credentials that are being replaced are refused for a while; who gives up then never comes back.
         ignoreAuthErrorAbort: true,
@@ -101,7 +109,9 @@ export class NatsLink {
     try {
       await this.openJetStream(connection);
     } catch (error) {
-      await this.close();
+      this.isConnected = false;
+      this.connection = undefined;
+      await connection.close();
       throw error;
     }
   }
@@ -113,6 +123,11 @@ export class NatsLink {
 
   private get isClosing(): boolean {
     return this.closing !== undefined;
+  }
+
+  /** Whether the server compares expected sequences of replicated streams before it applies a write, and not then. */
+  get comparesOnArrivalOnly(): boolean {
+    return this.isReplicated && isOlder(this.connection?.info?.version ?? '', COMPARES_WHEN_APPLIED);
   }
 
   get connected(): boolean {
@@ -255,11 +270,32 @@ export class NatsLink {
   }
 
   private async follow(connection: NatsConnection): Promise<void> {
+    const pings = this.watchOver(connection);
     for await (const status of connection.status()) this.onStatus(status);
+    clearInterval(pings);
     const error = await connection.closed();
+    if (this.isClosing || this.connection !== connection) return;
     this.change(false);
-    if (!this.isClosing)
-      this.logger.error('the connection to NATS ended for good', { reason: error?.message ?? 'unknown' });
+    this.logger.error('the connection to NATS ended for good', { reason: error?.message ?? 'unknown' });
+  }
+
+  /**
+   * Ends a connection to a server that is frozen or cut off. The library counts unanswered pings only, and answers queue
+   * behind messages: a receiver that is seconds behind would cut its own connection and lose what it was about to read.
+   * Here whatever was read is a sign of life.
+   */
+  private watchOver(connection: NatsConnection): NodeJS.Timeout {
+    let read = 0;
+    let unanswered = 0;
+    return setInterval(() => {
+      const { inMsgs } = connection.stats();
+      if (inMsgs !== read || !this.isConnected) unanswered = 0;
+      read = inMsgs;
+      if (!this.isConnected) return;
+      if (unanswered++ >= MOST_UNANSWERED_PINGS) return void connection.reconnect();
+      const answer = (): void => void (unanswered = 0);
+      connection.flush().then(answer, () => undefined);
+    }, this.timing.pingIntervalMs);
   }
 
   private onStatus(status: Status): void {
@@ -285,4 +321,11 @@ export class NatsLink {
     this.logger.info(connected ? 'connected to NATS again' : 'lost the connection to NATS');
     for (const listener of this.listeners) listener(connected);
   }
+}
+
+/** A version that is not understood is taken for old: asking for more than is needed does no harm. */
+function isOlder(version: string, than: readonly number[]): boolean {
+  const parts = /^(\d+)\.(\d+)\.(\d+)/.exec(version)?.slice(1).map(Number) ?? [0, 0, 0];
+  const at = parts.findIndex((part, i) => part !== than[i]);
+  return at >= 0 && parts[at]! < than[at]!;
 }

@@ -110,10 +110,9 @@ function known(field: string, value: unknown, fields: readonly string[]): void {
 function serversOf(servers: unknown): readonly string[] {
   if (!Array.isArray(servers) || servers.length < 1 || servers.length > 32)
     throw GpuBridgeError.invalidArgument('options.servers', servers, 'a list of 1..32 addresses');
-  const expected = 'host:port or nats://host:port, without a user: credentials have options of their own';
+  const expected = 'host:port or nats://host:port; credentials and TLS have options of their own';
   return servers.map((server: unknown, i) => {
-    if (typeof server === 'string' && /^(nats:\/\/|tls:\/\/)?([\w.-]+|\[[\da-fA-F:]+\])(:\d{1,5})?$/.test(server))
-      return server;
+    if (typeof server === 'string' && /^(nats:\/\/)?([\w.-]+|\[[\da-fA-F:]+\])(:\d{1,5})?$/.test(server)) return server;
     // An address that is none may hold a password.
     throw GpuBridgeError.invalidArgument(`options.servers[${i}]`, HIDDEN, expected);
   });

@@ -60,7 +60,11 @@ export class NatsClusterPort implements ClusterPort {
   open(): Promise<void> {
     if (this.closing.signal.aborted)
       return Promise.reject(clusterUnavailable('connect to NATS', 'the port was closed'));
-    return (this.opening ??= this.link.open());
+    this.opening ??= this.link.open().catch((error: unknown) => {
+      this.opening = undefined; // it may be tried again
+      throw error;
+    });
+    return this.opening;
   }
 
   async close(): Promise<void> {

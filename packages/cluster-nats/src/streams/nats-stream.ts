@@ -6,9 +6,9 @@ import type {
   StreamEntry,
 } from '@gpu-bridge/abstractions';
 import { GpuBridgeError, checkClusterAddress, checkClusterName, checkClusterPayload } from '@gpu-bridge/abstractions';
-import { JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
+import { JetStreamApiError } from '@nats-io/jetstream';
 import { headers } from '@nats-io/transport-node';
-import type { MsgHdrs } from '@nats-io/transport-node';
+import { ConditionalWriter } from '../connection/conditional-writer.js';
 import type { NatsLink } from '../connection/nats-link.js';
 import type { Place } from '../naming/names.js';
 import { StreamConsumer } from './stream-consumer.js';
@@ -18,6 +18,8 @@ const STORE_FAILED = 10_077;
 
 /** A stream is a JetStream stream whose entries go when they are acknowledged (work queue) and which refuses when it is full. */
 export class NatsStream implements ClusterStream {
+  private readonly writer: ConditionalWriter;
+
   constructor(
     private readonly link: NatsLink,
     readonly name: string,
@@ -25,7 +27,9 @@ export class NatsStream implements ClusterStream {
     private readonly maxEntries: number,
     /** Ends every iteration. */
     private readonly closing: AbortSignal,
-  ) {}
+  ) {
+    this.writer = new ConditionalWriter(link);
+  }
 
   async publish(
     subject: string,
@@ -34,19 +38,19 @@ export class NatsStream implements ClusterStream {
   ): Promise<PublishReceipt | undefined> {
     checkClusterAddress(subject, 'subject');
     checkClusterPayload(payload, this.link.maxPayloadBytes);
-    const fields = headersOf(options);
-    return this.link.attempt(`append to ${this.name}`, async ({ connection }) => {
-      try {
-        const to = this.place.prefix + subject;
-        const receipt = await this.link.ask<{ seq: number; duplicate?: boolean }>(connection, to, payload, fields);
-        return { sequence: receipt.seq, duplicate: receipt.duplicate ?? false };
-      } catch (error) {
-        if (!(error instanceof JetStreamApiError)) throw error;
-        if (error.code === JetStreamApiCodes.StreamWrongLastSequence) return undefined;
-        if (error.code === STORE_FAILED && error.message.includes('maximum messages')) throw this.full();
-        throw error;
-      }
-    });
+    const { messageId, expectedLastSequence } = options;
+    const fields = headers();
+    if (messageId !== undefined) fields.set('Nats-Msg-Id', checkedId(messageId));
+    if (expectedLastSequence !== undefined) atLeast(0, 'options.expectedLastSequence', expectedLastSequence);
+    const what = `append to ${this.name}`;
+    try {
+      const written = await this.writer.write(what, this.place.prefix + subject, payload, fields, expectedLastSequence);
+      return 'sequence' in written ? written : undefined;
+    } catch (error) {
+      const cause = error instanceof Error ? error.cause : undefined;
+      const isFull = cause instanceof JetStreamApiError && cause.code === STORE_FAILED;
+      throw isFull && cause.message.includes('maximum messages') ? this.full() : error;
+    }
   }
 
   async *consume(options: ConsumeOptions): AsyncGenerator<StreamEntry, void, undefined> {
@@ -66,30 +70,12 @@ export class NatsStream implements ClusterStream {
   }
 }
 
-function headersOf({ messageId, expectedLastSequence }: PublishOptions): MsgHdrs | undefined {
-  if (messageId === undefined && expectedLastSequence === undefined) return undefined;
-  const fields = headers();
-  if (messageId !== undefined) {
-    if (!isHeaderValue(messageId))
-      throw GpuBridgeError.invalidArgument('options.messageId', messageId, '1 … 256 characters, no control characters');
-    fields.set('Nats-Msg-Id', messageId);
-  }
-  if (expectedLastSequence !== undefined) {
-    atLeast(0, 'options.expectedLastSequence', expectedLastSequence);
-    fields.set('Nats-Expected-Last-Subject-Sequence', `${expectedLastSequence}`);
-  }
-  return fields;
-}
-
-/** What a header can hold, which has no room for lines and loses outer spaces. */
-function isHeaderValue(text: string): boolean {
-  return (
-    typeof text === 'string' &&
-    text.length >= 1 &&
-    text.length <= 256 &&
-    /^[^\p{Cc}]+$/u.test(text) &&
-    text === text.trim()
-  );
+/** A header has no room for lines, and loses outer spaces. */
+function checkedId(messageId: string): string {
+  const isGood = typeof messageId === 'string' && messageId.length <= 256 && /^[^\p{Cc}]+$/u.test(messageId);
+  if (isGood && messageId === messageId.trim()) return messageId;
+  const expected = '1 … 256 characters, no control characters and no space at either end';
+  throw GpuBridgeError.invalidArgument('options.messageId', messageId, expected);
 }
 
 function atLeast(low: number, field: string, value: number): void {

@@ -1,20 +1,19 @@
 import { checkClusterKey, checkClusterPayload } from '@gpu-bridge/abstractions';
 import type { ClusterTable, Logger, TableChange, TableRow } from '@gpu-bridge/abstractions';
-import { JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
 import { headers } from '@nats-io/transport-node';
-import type { Msg, MsgHdrs } from '@nats-io/transport-node';
-import { clusterUnavailable } from '../connection/nats-failure.js';
+import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node';
+import { ConditionalWriter } from '../connection/conditional-writer.js';
+import type { Written } from '../connection/conditional-writer.js';
+import { clusterUnavailable, failureOf } from '../connection/nats-failure.js';
 import type { NatsLink } from '../connection/nats-link.js';
 import type { Place } from '../naming/names.js';
 import { plain } from '../naming/plain-bytes.js';
 import { TableReader } from './table-reader.js';
+import type { ReaderListener } from './table-reader.js';
 
 const OPERATION = 'KV-Operation';
 /** Each look of `create` meets a row that changed since the last; so many in a row come of nothing but a fight. */
 const MOST_LOOKS = 32;
-
-/** What came of a compare-and-set: the revision, or the sequence that stands there instead (0: none; undefined: not told). */
-type Written = { readonly revision: number } | { readonly standing: number | undefined };
 
 /**
  * A table is a KV bucket with a history of 1, read and written as every KV client does; a revision is a sequence of its
@@ -24,42 +23,58 @@ type Written = { readonly revision: number } | { readonly standing: number | und
  */
 export class NatsTable implements ClusterTable {
   private readonly readers = new Set<TableReader>();
+  private readonly writer: ConditionalWriter;
 
   constructor(
     private readonly link: NatsLink,
     readonly name: string,
     private readonly bucket: Place,
     private readonly logger: Logger,
-  ) {}
+  ) {
+    this.writer = new ConditionalWriter(link);
+  }
 
-  /** Any server that keeps the table may answer, also one that has not seen the last writes. */
+  /** The leader answers; when it does not, any other server that keeps the table, which may not have seen the last writes. */
   async get(key: string): Promise<TableRow | undefined> {
     checkClusterKey(key);
-    const subject = `$JS.API.DIRECT.GET.${this.bucket.stream}.${this.bucket.prefix}${key}`;
-    const timeout = this.link.timing.requestTimeoutMs;
-    const answer = await this.link.attempt(
+    const subject = this.bucket.prefix + key;
+    return this.link.attempt(
       `read ${this.name}`,
-      ({ connection }) => connection.request(subject, undefined, { timeout }),
-      {
-        isRead: true,
+      async ({ connection, manager }) => {
+        if (this.link.isReplicated) {
+          try {
+            const entry = await manager.streams.getMessage(this.bucket.stream, { last_by_subj: subject });
+            if (entry === null || isDeletion({ headers: entry.header })) return undefined;
+            return { key, value: plain(entry.data), revision: entry.seq };
+          } catch (error) {
+            if (failureOf(error).fate === 'refused') throw error;
+          }
+        }
+        return this.readAnywhere(connection, key);
       },
+      { isRead: true },
     );
-    const fields = answer.headers;
-    if (fields === undefined || fields.code === 404 || isDeletion(answer)) return undefined;
-    if (fields.code !== 0) throw clusterUnavailable(`read ${this.name}`, fields.status);
-    return { key, value: copied(answer), revision: Number(fields.get('Nats-Sequence')) };
   }
 
   async rows(): Promise<readonly TableRow[]> {
-    const rows: TableRow[] = [];
-    let caughtUp = (): void => undefined;
-    const isComplete = new Promise<void>((resolve) => (caughtUp = resolve));
-    const watch = await this.read((change) => {
-      if (change.value !== undefined) rows.push({ key: change.key, value: change.value, revision: change.revision });
-    }, caughtUp);
-    await isComplete;
-    watch[Symbol.dispose]();
-    return rows;
+    const what = `read ${this.name}`;
+    const rows = new Map<string, TableRow>();
+    const end = settling<void>();
+    const limitMs = Math.max(this.link.timing.retryForMs, this.link.timing.requestTimeoutMs);
+    const silence = setTimeout(() => end.reject(clusterUnavailable(what, 'no answer in time')), 2 * limitMs);
+    const take = ({ key, value, revision }: TableChange): void => {
+      silence.refresh();
+      rows.delete(key); // written while we read: it moves to where its last revision belongs
+      if (value !== undefined) rows.set(key, { key, value, revision });
+    };
+    const onStop = (): void => end.reject(clusterUnavailable(what, 'the port was closed'));
+    try {
+      const reading = await this.read(take, { onCaughtUp: end.resolve, onStop });
+      await end.promise.finally(() => reading[Symbol.dispose]());
+    } finally {
+      clearTimeout(silence);
+    }
+    return [...rows.values()];
   }
 
   async create(key: string, value: Uint8Array): Promise<number | undefined> {
@@ -67,7 +82,7 @@ export class NatsTable implements ClusterTable {
     let expected = 0;
     for (let look = 0; look < MOST_LOOKS; look++) {
       const written = await this.write(key, value, expected);
-      if ('revision' in written) return written.revision;
+      if ('sequence' in written) return written.sequence;
       // The refusal says what stood there. An entry never changes, so looking at it decides, whoever writes meanwhile.
       const { standing } = written;
       const found = standing === 0 ? 'gone' : await this.entryAt(key, standing);
@@ -81,16 +96,16 @@ export class NatsTable implements ClusterTable {
     this.check(key, value);
     if (!isRevision(revision)) return undefined;
     const written = await this.write(key, value, revision);
-    return 'revision' in written ? written.revision : undefined;
+    return 'sequence' in written ? written.sequence : undefined;
   }
 
   async delete(key: string, revision: number): Promise<boolean> {
     checkClusterKey(key);
-    return isRevision(revision) && 'revision' in (await this.write(key, undefined, revision));
+    return isRevision(revision) && 'sequence' in (await this.write(key, undefined, revision));
   }
 
   async watch(listener: (change: TableChange) => void): Promise<Disposable> {
-    return this.read(listener, () => undefined);
+    return this.read(listener, { onCaughtUp: () => undefined });
   }
 
   /** Ends every watch. */
@@ -104,7 +119,10 @@ export class NatsTable implements ClusterTable {
     checkClusterPayload(value, this.link.maxPayloadBytes, 'value');
   }
 
-  private async read(listener: (change: TableChange) => void, onCaughtUp: () => void): Promise<Disposable> {
+  private async read(
+    listener: (change: TableChange) => void,
+    progress: Pick<ReaderListener, 'onCaughtUp' | 'onStop'>,
+  ): Promise<Disposable> {
     const { prefix, stream } = this.bucket;
     const reader = new TableReader(
       this.link,
@@ -119,12 +137,15 @@ export class NatsTable implements ClusterTable {
             this.logger.error('a listener of a table threw', { table: this.name, error });
           }
         },
-        onCaughtUp,
+        ...progress,
       },
       this.logger,
     );
     this.readers.add(reader);
-    await reader.start();
+    await reader.start().catch((error: unknown) => {
+      this.readers.delete(reader);
+      throw error;
+    });
     return {
       [Symbol.dispose]: () => {
         this.readers.delete(reader);
@@ -136,18 +157,17 @@ export class NatsTable implements ClusterTable {
   /** @param value - undefined deletes. */
   private write(key: string, value: Uint8Array | undefined, expected: number): Promise<Written> {
     const fields = headers();
-    fields.set('Nats-Expected-Last-Subject-Sequence', `${expected}`);
     if (value === undefined) fields.set(OPERATION, 'DEL');
-    return this.link.attempt(`write ${this.name}`, async ({ connection }): Promise<Written> => {
-      try {
-        const { seq } = await this.link.ask<{ seq: number }>(connection, this.bucket.prefix + key, value, fields);
-        return { revision: seq };
-      } catch (error) {
-        if (!isLost(error)) throw error;
-        const last = /wrong last sequence: (\d+)/.exec(error.message)?.[1];
-        return { standing: last === undefined ? undefined : Number(last) };
-      }
-    });
+    return this.writer.write(`write ${this.name}`, this.bucket.prefix + key, value, fields, expected);
+  }
+
+  private async readAnywhere(connection: NatsConnection, key: string): Promise<TableRow | undefined> {
+    const subject = `$JS.API.DIRECT.GET.${this.bucket.stream}.${this.bucket.prefix}${key}`;
+    const answer = await connection.request(subject, undefined, { timeout: this.link.timing.requestTimeoutMs });
+    const fields = answer.headers;
+    if (fields === undefined || fields.code === 404 || isDeletion(answer)) return undefined;
+    if (fields.code !== 0) throw clusterUnavailable(`read ${this.name}`, fields.status);
+    return { key, value: copied(answer), revision: Number(fields.get('Nats-Sequence')) };
   }
 
   /** What the entry of a key is, as the leader has it: a row, the marker of a deletion, or gone. */
@@ -177,13 +197,19 @@ function copied(message: Msg): Uint8Array {
   return plain(message.data).slice();
 }
 
-function isLost(error: unknown): error is JetStreamApiError {
-  if (!(error instanceof JetStreamApiError)) return false;
-  const { StreamWrongLastSequence, StreamWrongLastSequenceUnknown } = JetStreamApiCodes;
-  return error.code === StreamWrongLastSequence || error.code === StreamWrongLastSequenceUnknown;
-}
-
 /** 0 would mean "no row", which no row has. */
 function isRevision(revision: number): boolean {
   return Number.isSafeInteger(revision) && revision > 0;
+}
+
+/** A promise that others settle; nobody has to wait for it. */
+function settling<T>() {
+  let resolve!: (value: T) => void;
+  let reject!: (error: Error) => void;
+  const promise = new Promise<T>((onValue, onError) => {
+    resolve = onValue;
+    reject = onError;
+  });
+  promise.catch(() => undefined);
+  return { promise, resolve, reject };
 }

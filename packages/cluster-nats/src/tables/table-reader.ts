@@ -16,6 +16,7 @@ export interface ReaderListener {
   onEntry(entry: { readonly subject: string; readonly sequence: number; readonly message: Msg }): void;
   /** Everything that stood there when the reading began was told. */
   onCaughtUp(): void;
+  onStop?(): void;
 }
 
 /**
@@ -67,7 +68,9 @@ export class TableReader {
   }
 
   stop(): void {
+    if (this.stopped.signal.aborted) return;
     this.stopped.abort();
+    this.listener.onStop?.();
     clearInterval(this.monitor);
     this.connectionListener?.[Symbol.dispose]();
     this.unsubscribe();

@@ -1,13 +1,14 @@
 import { GpuBridgeError } from '@gpu-bridge/abstractions';
 import type { GrainOptions, RemoteForm } from '@gpu-bridge/abstractions';
 
-const REMOTE_FORM_FIELDS = new Set<string>([
-  'packArguments',
-  'unpackArguments',
-  'toStream',
-  'fromStream',
-  'placement',
-] satisfies (keyof RemoteForm)[]);
+/** By name, so that a function added to the type and forgotten here does not compile. */
+const REMOTE_FORM_FUNCTIONS: Readonly<Record<keyof RemoteForm, true>> = {
+  packArguments: true,
+  unpackArguments: true,
+  toStream: true,
+  fromStream: true,
+  placement: true,
+};
 
 /**
  * Checks the options of a grain class that speak of its methods and its state. Whether it has the methods is known only
@@ -35,8 +36,12 @@ export function checkMethodOptions(field: string, options: GrainOptions): void {
 function checkRemoteForm(field: string, form: RemoteForm): void {
   if (!isRecord(form)) throw GpuBridgeError.invalidArgument(field, form, 'an object');
   for (const [name, value] of Object.entries(form)) {
-    if (!REMOTE_FORM_FIELDS.has(name))
-      throw GpuBridgeError.invalidArgument(`${field}.${name}`, name, `one of ${[...REMOTE_FORM_FIELDS].join(', ')}`);
+    if (!Object.hasOwn(REMOTE_FORM_FUNCTIONS, name))
+      throw GpuBridgeError.invalidArgument(
+        `${field}.${name}`,
+        name,
+        `one of ${Object.keys(REMOTE_FORM_FUNCTIONS).join(', ')}`,
+      );
     if (value !== undefined && typeof value !== 'function')
       throw GpuBridgeError.invalidArgument(`${field}.${name}`, value, 'a function');
   }

@@ -4,13 +4,14 @@ import type { RequestContext } from '@gpu-bridge/abstractions';
 /** Of calls that carry nothing. */
 export const NO_REQUEST: RequestContext = Object.freeze({});
 
-const FIELDS = new Set<string>([
-  'tenant',
-  'traceparent',
-  'tracestate',
-  'deadlineNs',
-  'signal',
-] satisfies (keyof RequestContext)[]);
+/** By name, so that a field added to the type and forgotten here does not compile. */
+const FIELDS: Readonly<Record<keyof RequestContext, true>> = {
+  tenant: true,
+  traceparent: true,
+  tracestate: true,
+  deadlineNs: true,
+  signal: true,
+};
 
 /** A context that was checked and no longer changes. */
 class CheckedRequest implements RequestContext {
@@ -39,8 +40,8 @@ export function checkRequest(request: RequestContext): RequestContext {
   if (typeof request !== 'object' || request === null)
     throw GpuBridgeError.invalidArgument('request', request, 'an object');
   for (const field in request) {
-    if (!FIELDS.has(field))
-      throw GpuBridgeError.invalidArgument(`request.${field}`, field, `one of ${[...FIELDS].join(', ')}`);
+    if (!Object.hasOwn(FIELDS, field))
+      throw GpuBridgeError.invalidArgument(`request.${field}`, field, `one of ${Object.keys(FIELDS).join(', ')}`);
   }
   const checked = new CheckedRequest(request);
   checkText('tenant', checked.tenant, 64);

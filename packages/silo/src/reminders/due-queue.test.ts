@@ -32,6 +32,15 @@ describe('DueQueue', () => {
     expect(taken.length).toBeGreaterThan(50);
   });
 
+  test('does not grow with how often its items are rescheduled', () => {
+    const queue = new DueQueue<Item>();
+    const items = Array.from({ length: 100 }, (_, name) => item(name));
+    for (let round = 1; round <= 1_000; round++)
+      for (const each of items) queue.schedule(each, round * 1_000 + each.name);
+    expect(queue.size).toBeLessThanOrEqual(200);
+    expect(queue.takeDue(1e9)).toBe(items[0]);
+  });
+
   test('gives out nothing twice', () => {
     const queue = new DueQueue<Item>();
     const only = item(1);

@@ -9,15 +9,28 @@ interface Place<T> {
   readonly item: T;
 }
 
-/** A heap by time. Rescheduling leaves the old place behind, which is skipped when its turn comes. */
+const COMPACT_ABOVE = 64;
+
+/** A heap by time. Rescheduling leaves the old place behind, which is skipped when its turn comes, or goes when too many are. */
 export class DueQueue<T extends { -readonly [K in keyof Due]: Due[K] }> {
   private heap: Place<T>[] = [];
+  /** Items that wait for a time. */
+  private waiting = 0;
+
+  /** Places in memory. */
+  get size(): number {
+    return this.heap.length;
+  }
 
   /** Earlier places of the item count no more. */
   schedule(item: T, atMs: number): void {
     if (item.attemptAtMs === atMs) return;
+    if (item.attemptAtMs !== Number.POSITIVE_INFINITY) this.waiting--;
     item.attemptAtMs = atMs;
-    if (atMs !== Number.POSITIVE_INFINITY) this.push({ atMs, item });
+    if (atMs === Number.POSITIVE_INFINITY) return;
+    this.waiting++;
+    this.push({ atMs, item });
+    if (this.heap.length > COMPACT_ABOVE && this.heap.length > 2 * this.waiting) this.compact();
   }
 
   /** When the first is due; undefined when none waits. */
@@ -33,7 +46,17 @@ export class DueQueue<T extends { -readonly [K in keyof Due]: Due[K] }> {
     if (first === undefined || first.atMs > nowMs) return undefined;
     this.pop();
     first.item.attemptAtMs = Number.POSITIVE_INFINITY;
+    this.waiting--;
     return first.item;
+  }
+
+  /** A sorted array is a heap. */
+  private compact(): void {
+    const items = new Set(this.heap.map(({ item }) => item));
+    this.heap = [...items]
+      .filter(({ attemptAtMs }) => attemptAtMs !== Number.POSITIVE_INFINITY)
+      .map((item) => ({ atMs: item.attemptAtMs, item }))
+      .sort((a, b) => a.atMs - b.atMs);
   }
 
   private skipOld(): void {

@@ -2,10 +2,11 @@ import { CLUSTER_PORT_FAULTS, clusterPortCases, describeClusterPortContract } fr
 import { faultyClusterSubject, runClusterPortCase } from '@gpu-bridge/testkit';
 import type { ClusterPortFault } from '@gpu-bridge/testkit';
 import { describe, expect, it } from 'vitest';
-import { inProcess, inProcessWithFiles } from '../support/in-process-cluster.js';
+import { inProcess, inProcessWithDelays, inProcessWithFiles } from '../support/in-process-cluster.js';
 
 describeClusterPortContract(inProcess);
 describeClusterPortContract(inProcessWithFiles);
+describeClusterPortContract(inProcessWithDelays);
 
 /** What never comes is what these tests wait for; that a right port passes is tested above, with the usual bound. */
 const boundMs = 400;

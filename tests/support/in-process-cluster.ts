@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { ClusterPort, Logger } from '@gpu-bridge/abstractions';
 import { InProcessCluster } from '@gpu-bridge/silo';
-import type { InProcessPort } from '@gpu-bridge/silo';
-import { FakeClock } from '@gpu-bridge/testkit';
+import type { Hop, InProcessPort, Network, Passage } from '@gpu-bridge/silo';
+import { FakeClock, SeededRandom } from '@gpu-bridge/testkit';
 import type { ClusterPortSubject, ClusterUnderTest } from '@gpu-bridge/testkit';
 
 const ignore = (): void => undefined;
@@ -17,7 +17,10 @@ class InProcessUnderTest implements ClusterUnderTest {
   private readonly ports = new Map<ClusterPort, InProcessPort>();
   private cluster: InProcessCluster;
 
-  constructor(private readonly folder?: string) {
+  constructor(
+    private readonly folder?: string,
+    private readonly network?: Network,
+  ) {
     this.cluster = this.start();
   }
 
@@ -52,10 +55,24 @@ class InProcessUnderTest implements ClusterUnderTest {
   }
 
   private start(): InProcessCluster {
-    const { clock, folder } = this;
+    const { clock, folder, network } = this;
+    const shared = { clock, logger, ...(network && { network }) };
     return new InProcessCluster(
-      folder === undefined ? { clock, logger, storage: 'memory' } : { clock, logger, storage: 'file', folder },
+      folder === undefined ? { ...shared, storage: 'memory' } : { ...shared, storage: 'file', folder },
     );
+  }
+}
+
+/** Lets everything take up to a few turns or milliseconds of real time, so that things overtake each other. */
+class DelayingNetwork implements Network {
+  private readonly random = new SeededRandom(5);
+
+  transmit(_hop: Hop, passage: Passage): void {
+    const arrive = (): void => passage.arrive();
+    const delay = this.random.below(4);
+    if (delay === 0) arrive();
+    else if (delay === 1) setImmediate(arrive);
+    else setTimeout(arrive, delay - 1);
   }
 }
 
@@ -70,4 +87,11 @@ export const inProcess: ClusterPortSubject = {
 export const inProcessWithFiles: ClusterPortSubject = {
   name: 'the in-process port that stores in files',
   createCluster: async () => new InProcessUnderTest(await mkdtemp(join(tmpdir(), 'gpu-bridge-cluster-'))),
+};
+
+/** Makes clusters in memory whose requests, answers and messages take their time. */
+export const inProcessWithDelays: ClusterPortSubject = {
+  name: 'the in-process port on a slow network',
+  createCluster: () => new InProcessUnderTest(undefined, new DelayingNetwork()),
+  lacks: { restart: 'it ends with its process' },
 };

@@ -254,6 +254,30 @@ describe('an InProcessCluster on a network of its own', () => {
     expect((await next).value).toMatchObject({ sequence: 1, redelivered: true });
   });
 
+  it('begins an iteration once the connection is there, and rejects it once the port is closed', async () => {
+    const network = new HoldingNetwork();
+    const { cluster } = await openCluster(network);
+    const port = await openPort(cluster, 'a');
+    const stream = await port.openStream('log', { maxEntries: 10 });
+    await stream.publish('subject', value);
+    network.hold = ({ kind, what }) => kind === 'answer' && what.startsWith('consume');
+    const begin = (consumer: string): Promise<IteratorResult<{ readonly sequence: number }, unknown>> =>
+      stream.consume({ consumer, maxUnacknowledged: 1 })[Symbol.asyncIterator]().next();
+    const first = begin('first');
+    port.disconnect(); // while it waits to be told that it has joined
+    await settle();
+    network.hold = () => false;
+    port.reconnect();
+    expect((await first).value).toMatchObject({ sequence: 1 });
+    port.disconnect();
+    const waiting = watched(begin('first'));
+    await settle();
+    expect(waiting.state).toBe('waits');
+    await port.close();
+    await settle();
+    expect(waiting.state).toBe('CLUSTER_UNAVAILABLE');
+  });
+
   it('cuts one port off and leaves the others alone', async () => {
     const { cluster } = await openCluster();
     const [a, b] = [await openPort(cluster, 'a'), await openPort(cluster, 'b')];

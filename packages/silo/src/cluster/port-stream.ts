@@ -43,8 +43,8 @@ export class PortStream implements ClusterStream {
     checkClusterName(name, 'consumer');
     if (subject !== undefined) checkClusterAddress(subject, 'subject');
     checkCount('maxUnacknowledged', maxUnacknowledged, 1);
-    if (signal?.aborted === true) return;
-    const consumer = await this.port.request(`consume ${this.name}/${name}`, () => this.store.join(name, subject));
+    const consumer = await this.join(name, subject, signal);
+    if (consumer === undefined) return;
     const held = new Set<StoredEntry>();
     try {
       for (;;) {
@@ -57,6 +57,36 @@ export class PortStream implements ClusterStream {
     }
   }
 
+  /** The consumer of this name, as soon as the engine can be reached; undefined once the signal is aborted. */
+  private async join(
+    name: string,
+    subject: string | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<StreamConsumer | undefined> {
+    while (signal?.aborted !== true) {
+      const { port } = this;
+      port.checkOpen();
+      if (!port.connected) {
+        await firstOf(signal, (wake) => port.onStateChange(wake));
+        continue;
+      }
+      let abandoned = false;
+      let joined: StreamConsumer | undefined;
+      try {
+        await port.request(`consume ${this.name}/${name}`, () => {
+          if (!abandoned) joined = this.store.join(name, subject);
+        });
+        return joined;
+      } catch (error) {
+        // The request may have been heard, or be heard even later.
+        abandoned = true;
+        if (joined !== undefined) this.store.leave(joined);
+        if (!GpuBridgeError.is(error, 'CLUSTER_UNAVAILABLE')) throw error;
+      }
+    }
+    return undefined;
+  }
+
   /** The next entry of the consumer; undefined once the signal is aborted. */
   private async next(
     consumer: StreamConsumer,
@@ -64,31 +94,24 @@ export class PortStream implements ClusterStream {
     held: Set<StoredEntry>,
   ): Promise<Delivery | undefined> {
     while (signal?.aborted !== true) {
-      this.port.checkOpen();
+      const { port } = this;
+      port.checkOpen();
       this.store.expire();
-      const delivery = this.port.connected ? consumer.take(maxUnacknowledged, acknowledgeWithinMs) : undefined;
+      const delivery = port.connected ? consumer.take(maxUnacknowledged, acknowledgeWithinMs) : undefined;
       if (delivery === undefined) {
-        await this.wake(consumer, signal);
+        await firstOf(
+          signal,
+          (wake) => consumer.onWake(wake),
+          (wake) => port.onStateChange(wake),
+        );
         continue;
       }
       held.add(delivery.entry);
       const what = `${this.name}/${delivery.entry.subject}`;
       // One that got lost is delivered again when nobody acknowledges it.
-      if (await this.port.receive(what, signal)) return delivery;
+      if (await port.receive(what, signal)) return delivery;
     }
     return undefined;
-  }
-
-  /** Resolves when there may be something to take, or a reason to take no more. */
-  private async wake(consumer: StreamConsumer, signal: AbortSignal | undefined): Promise<void> {
-    const endings: (() => void)[] = [];
-    await new Promise<void>((resolve) => {
-      const wake = (): void => resolve();
-      signal?.addEventListener('abort', wake);
-      endings.push(() => signal?.removeEventListener('abort', wake));
-      endings.push(consumer.onWake(wake), this.port.onStateChange(wake));
-    });
-    for (const end of endings) end();
   }
 
   private entryOf({ entry, redelivered }: Delivery, held: Set<StoredEntry>): StreamEntry {
@@ -113,6 +136,21 @@ export class PortStream implements ClusterStream {
       .catch(() => undefined)
       .finally(() => this.store.leave(consumer));
   }
+}
+
+/** Resolves when one of them calls, or the signal is aborted. */
+async function firstOf(
+  signal: AbortSignal | undefined,
+  ...starts: readonly ((wake: () => void) => () => void)[]
+): Promise<void> {
+  const endings: (() => void)[] = [];
+  await new Promise<void>((resolve) => {
+    const wake = (): void => resolve();
+    signal?.addEventListener('abort', wake);
+    endings.push(() => signal?.removeEventListener('abort', wake));
+    for (const start of starts) endings.push(start(wake));
+  });
+  for (const end of endings) end();
 }
 
 export function checkCount(field: string, value: number, least: number): void {

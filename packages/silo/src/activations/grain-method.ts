@@ -3,14 +3,17 @@ import type { Grain } from '@gpu-bridge/abstractions';
 
 type Body = (this: object, ...args: unknown[]) => unknown;
 
-/** Called by the silo only. */
-const NOT_CALLABLE = new Set<string>(['constructor', 'onActivate', 'onDeactivate', 'receiveReminder'] satisfies (
-  'constructor' | keyof Grain
-)[]);
+/** Called by the silo only; by name, so that a hook added to `Grain` and forgotten here does not compile. */
+const NOT_CALLABLE: Readonly<Record<'constructor' | keyof Grain, true>> = {
+  constructor: true,
+  onActivate: true,
+  onDeactivate: true,
+  receiveReminder: true,
+};
 
 /** Whether callers may name it; hooks are the silo's. */
 export function isCallable(name: string): boolean {
-  return !NOT_CALLABLE.has(name);
+  return !Object.hasOwn(NOT_CALLABLE, name);
 }
 
 /** A method of a grain type by name; its body is looked up once per class. */

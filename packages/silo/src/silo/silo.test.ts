@@ -55,7 +55,7 @@ describe('registration', () => {
   });
 
   test('takes a class with every option', () => {
-    const remoteForms = { greet: { packArguments: () => [], toStream: undefined } };
+    const remoteForms = { greet: { packArguments: () => [], placement: () => ({}), toStream: undefined } };
     const methods = { interleaving: ['greet'], idempotent: ['greet'], persistent: true, remoteForms } as const;
     for (const options of [methods, { ...methods, idempotent: 'all' as const }])
       expect(

@@ -1,7 +1,7 @@
 import type { DeviceCapacity, GpuPlacementStrategy, SiloCandidate } from '@gpu-bridge/abstractions';
 
 /** What a silo's load is made of; the parts add up to 1 where all are at their worst. */
-export const LOADS = {
+const LOADS = {
   /** As many placed calls as the silo takes, or a full queue on the device, whichever is closer. */
   room: 0.6,
   /** An entry that has been in a ring for {@link OLD_ENTRY_MS}: the device is slow, or stuck. */

@@ -1,7 +1,7 @@
 import type { GrainContext, ReminderTick } from '@gpu-bridge/abstractions';
 import { describe, expect, test } from 'vitest';
 import { startCluster } from '../testing/silo-cluster-fixture.js';
-import { grainClass } from '../testing/silo-fixture.js';
+import { gate, grainClass } from '../testing/silo-fixture.js';
 
 interface Where {
   readonly siloId: string;
@@ -126,15 +126,34 @@ describe('stateless workers of a cluster', () => {
       return this.siloId;
     }
   }
-  const pool = grainClass(
-    { type: 'pool', kind: 'stateless-worker', placement: { director: 'least-loaded' } },
-    ({ siloId }) => new Worker(siloId),
-  );
+  const pool = grainClass({ type: 'pool', kind: 'stateless-worker' }, ({ siloId }) => new Worker(siloId));
 
   test('run where their caller is, unless only others host them', async () => {
     const { silos, until, stop } = await startCluster([[pool], [pool], []]);
     expect(await until(silos[1]!.getGrain(pool, 'k').work())).toBe('silo-1');
     expect(['silo-0', 'silo-1']).toContain(await until(silos[2]!.getGrain(pool, 'k').work()));
+    await stop();
+  });
+
+  test('are placed with every call by a director that says so, and go elsewhere when a silo is full', async () => {
+    const { passed, open } = gate();
+    class Slow extends Worker {
+      override async work(): Promise<string> {
+        await passed;
+        return super.work();
+      }
+    }
+    const placement = { director: 'random' };
+    const slow = grainClass({ type: 'slow', kind: 'stateless-worker', placement }, ({ siloId }) => new Slow(siloId));
+    const { silos, until, run, stop } = await startCluster([[slow], [slow], []], { placedCallLimit: 2 });
+    const grain = silos[2]!.getGrain(slow, 'k');
+    const calls = Array.from({ length: 4 }, () => grain.work());
+    await run(10);
+    expect(silos.map((silo) => silo.getInfo().placedCalls.running)).toEqual([2, 2, 0]);
+    await expect(until(grain.work())).rejects.toMatchObject({ code: 'SILO_BUSY' });
+    open();
+    expect((await until(Promise.all(calls))).sort()).toEqual(['silo-0', 'silo-0', 'silo-1', 'silo-1']);
+    expect(silos.map((silo) => silo.getInfo().placedCalls.running)).toEqual([0, 0, 0]);
     await stop();
   });
 });

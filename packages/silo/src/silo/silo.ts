@@ -137,8 +137,8 @@ export class Silo implements GrainFactory, LifecycleParticipant {
     const filters = checkFilters(services.callFilters ?? []);
     this.outgoingFilter = filterCalls(filters, 'outgoing');
     this.callLimits = new CallLimits(clock);
-    this.capacity = new CapacityLedger(resolved.placedCallLimit);
     const membership = port && this.membershipOn(port, describeDevices, resolved);
+    this.capacity = new CapacityLedger(resolved.placedCallLimit, () => membership?.announce());
     this.placements = new PlacementResolver({
       siloId: this.siloId,
       clock,

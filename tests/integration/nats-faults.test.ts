@@ -200,8 +200,11 @@ describeWithNats('the NATS port and a single server', () => {
     a.port.onConnectionChange((connected) => changes.push(connected));
     const table = await a.port.openTable('rows');
     using watch = await follow(table);
+    const sender = await a.port.listen('sender', { onMessage: () => undefined, onUndeliverable: () => undefined });
     server.pause();
     try {
+      // More than the kernel takes: what waits to be written must not keep the connection from ending.
+      for (let n = 0; n < 256; n++) sender.send('nobody', new Uint8Array(2 ** 18));
       await until(() => changes.length === 1, 'the loss is noticed');
       await expect(table.create('frozen', bytes('1'))).rejects.toThrow(/^CLUSTER_UNAVAILABLE/);
     } finally {

@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { GpuBridgeError } from '@gpu-bridge/abstractions';
 import type { Logger } from '@gpu-bridge/abstractions';
@@ -292,7 +293,7 @@ export class NatsLink {
       if (inMsgs !== read || !this.isConnected) unanswered = 0;
       read = inMsgs;
       if (!this.isConnected) return;
-      if (unanswered++ >= MOST_UNANSWERED_PINGS) return void connection.reconnect();
+      if (unanswered++ >= MOST_UNANSWERED_PINGS) return breakOff(connection);
       const answer = (): void => void (unanswered = 0);
       connection.flush().then(answer, () => undefined);
     }, this.timing.pingIntervalMs);
@@ -328,4 +329,16 @@ function isOlder(version: string, than: readonly number[]): boolean {
   const parts = /^(\d+)\.(\d+)\.(\d+)/.exec(version)?.slice(1).map(Number) ?? [0, 0, 0];
   const at = parts.findIndex((part, i) => part !== than[i]);
   return at >= 0 && parts[at]! < than[at]!;
+}
+
+/**
+ * Ends a connection whose server does not answer. The library first waits until everything is written, which a frozen
+ * server never takes; then only the system's own limit, of a quarter of an hour, would end it. Without the socket nothing
+ * is left to wait for. It is not in the library's types: should it move, what remains is what the library does.
+ */
+function breakOff(connection: NatsConnection): void {
+  void connection.reconnect();
+  const { protocol } = connection as { readonly protocol?: { readonly transport?: { readonly socket?: unknown } } };
+  const socket = protocol?.transport?.socket;
+  if (socket instanceof Socket) socket.destroy();
 }

@@ -19,6 +19,10 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 const floats = (bytes: number): Float32Array => Float32Array.from({ length: bytes / 4 }, (_, i) => i * 0.5);
 
+async function* once(value: unknown): AsyncGenerator<unknown> {
+  yield value;
+}
+
 describe('a call', () => {
   test('carries grain, method, arguments, token and context, and brings its result back', async () => {
     const { a, b, clock } = await twoSilos();
@@ -495,6 +499,45 @@ describe('large messages', () => {
     const c = await silo('c.1', { maxMessageBytes: 4 * MIB });
     expect((await failure(c.calls.call(b.address, callOf([floats(2 * MIB)])))).code).toBe('INVALID_ARGUMENT');
     await expectNothingLeft(clock, a, b, c);
+  });
+
+  test.each([
+    ['a call', FrameKind.Call],
+    ['a result', FrameKind.Result],
+    ['an item of a stream', FrameKind.Item],
+  ])('are waited for however long they take: %s', async (_, kind) => {
+    const { a, b, clock, network } = await twoSilos();
+    const array = floats(3 * MIB);
+    b.behave(({ args }) => (kind === FrameKind.Item ? once(args[0] ?? array) : (args[0] ?? array)));
+    const reply = a.calls.call(b.address, callOf(kind === FrameKind.Call ? [array] : []));
+    const read = reply.then(async (value) => {
+      if (kind !== FrameKind.Item) return value;
+      return (await (value as AsyncIterableIterator<unknown>).next()).value as unknown;
+    });
+    await until(() => network.sent.some((message) => message.kind === FrameKind.Chunk));
+    // Everything is slow, and old enough to be asked about, again and again.
+    for (let i = 0; i < 3; i++) {
+      network.hold();
+      clock.advanceMs(4_000);
+      network.flow();
+      await settled();
+      await settled();
+    }
+    expect(await read).toStrictEqual(array);
+    if (kind === FrameKind.Item) await (await (reply as Promise<AsyncIterator<unknown>>)).return?.();
+    await expectNothingLeft(clock, a, b);
+  });
+
+  test('go on after what was granted was lost', async () => {
+    const { a, b, clock, network } = await twoSilos();
+    let grants = 0;
+    network.loses = ({ kind }) => kind === FrameKind.Grant && grants++ < 3;
+    let length: unknown;
+    b.behave(({ args }) => (args[0] as Float32Array).length);
+    void a.calls.call(b.address, callOf([floats(MIB)])).then((result) => (length = result));
+    await untilInTime(clock, () => length !== undefined, 9_000);
+    expect(length).toBe(MIB / 4);
+    await expectNothingLeft(clock, a, b);
   });
 
   test('fit into a port with small payloads', async () => {

@@ -7,6 +7,7 @@ export default defineLibrary({
     'src/kernels/worker.ts',
     'src/kernels/peers/peer-process.ts',
     'src/kernels/first-result.ts',
+    'src/cluster/responder.ts',
   ],
   dts: false,
 });

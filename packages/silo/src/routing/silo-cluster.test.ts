@@ -136,10 +136,10 @@ describe('stateless workers of a cluster', () => {
   });
 
   test('are placed with every call by a director that says so, and go elsewhere when a silo is full', async () => {
-    const { passed, open } = gate();
+    const release = gate();
     class Slow extends Worker {
       override async work(): Promise<string> {
-        await passed;
+        await release.passed;
         return super.work();
       }
     }
@@ -151,7 +151,7 @@ describe('stateless workers of a cluster', () => {
     await run(10);
     expect(silos.map((silo) => silo.getInfo().placedCalls.running)).toEqual([2, 2, 0]);
     await expect(until(grain.work())).rejects.toMatchObject({ code: 'SILO_BUSY' });
-    open();
+    release.open();
     expect((await until(Promise.all(calls))).sort()).toEqual(['silo-0', 'silo-0', 'silo-1', 'silo-1']);
     expect(silos.map((silo) => silo.getInfo().placedCalls.running)).toEqual([0, 0, 0]);
     await stop();

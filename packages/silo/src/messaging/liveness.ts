@@ -98,7 +98,7 @@ export class Liveness {
     this.unanswered.delete(from);
     for (const id of unknownCalls) {
       const call = this.outgoing.find(from, id);
-      if (call !== undefined && call.transfer === undefined) this.outgoing.forgotten(call);
+      if (call !== undefined) this.outgoing.forgotten(call);
     }
     for (const [id, sent] of pairs(progress)) {
       const call = this.outgoing.find(from, id);

@@ -395,6 +395,17 @@ describe('silos that are full, stopping, away or dead', () => {
     await expectNothingLeft(clock, a, b);
   });
 
+  test('what a silo that died had sent in part is dropped at once', async () => {
+    const { a, b, clock, network } = await twoSilos();
+    void failure(a.calls.call(b.address, callOf([floats(8 * MIB)])));
+    await until(() => b.calls.getInfo().reassemblyBytes > 0);
+    network.loses = () => true;
+    await a.calls.close();
+    b.calls.peerDied(a.address);
+    expect(b.calls.getInfo()).toMatchObject({ transfers: 0, reassemblyBytes: 0 });
+    await expectNothingLeft(clock, a, b);
+  });
+
   test('calls without a signal share one of their caller, which aborts when it dies', async () => {
     const { a, b, clock } = await twoSilos();
     const work = gate();

@@ -1,21 +1,23 @@
-// The programs outside npm that the tests drive. Missing ones are installed where we may, and named where not.
+// The programs outside npm that the tests drive, and the demo with silos. Missing ones are installed where we may, and named where not.
 import { existsSync, symlinkSync } from 'node:fs';
 import { run } from './pnpm.mjs';
 
-/** @type {readonly { name: string, probe: readonly string[], debianPackages: readonly string[] }[]} */
+/** @type {readonly { name: string, probe: readonly string[], debianPackages: readonly string[], forSilos?: true }[]} */
 const engines = [
-  { name: 'g++', probe: ['g++', '--version'], debianPackages: ['g++'] },
-  { name: 'cmake', probe: ['cmake', '--version'], debianPackages: ['cmake'] },
+  { name: 'g++', probe: ['g++', '--version'], debianPackages: ['g++'], forSilos: true },
+  { name: 'cmake', probe: ['cmake', '--version'], debianPackages: ['cmake'], forSilos: true },
   { name: 'GoogleTest', probe: ['ls', '/usr/include/gtest/gtest.h'], debianPackages: ['libgtest-dev'] },
   {
     name: 'PoCL (OpenCL on the processor)',
     probe: ['sh', '-c', 'clinfo --list | grep "Portable Computing Language" && ls /usr/include/CL/cl.h'],
     debianPackages: ['pocl-opencl-icd', 'ocl-icd-opencl-dev', 'opencl-headers', 'clinfo'],
+    forSilos: true,
   },
   {
     name: 'nats-server',
     probe: ['sh', '-c', 'PATH="$PATH:/usr/sbin" nats-server --version'],
     debianPackages: ['nats-server'],
+    forSilos: true,
   },
   { name: 'openssl', probe: ['openssl', 'version'], debianPackages: ['openssl'] },
 ];
@@ -26,19 +28,30 @@ const hardware = [
   { name: 'CUDA device', probe: ['nvidia-smi', '--list-gpus'] },
 ];
 
-/** Makes the engines available; exits with an error where CI=true and one is missing. */
+/** What silos in processes of their own need: the server that connects them, and an OpenCL device for one of them. */
+export async function provideForSilos() {
+  const missing = await provide(engines.filter(({ forSilos }) => forSilos));
+  for (const { name, debianPackages } of missing)
+    console.error(`no ${name} (install ${debianPackages.join(', ')} of Debian)`);
+}
+
+/** Makes all engines available; exits with an error where CI=true and one is missing. */
 export async function ensureEngines() {
-  let missing = await absent(engines);
-  if (missing.length > 0 && process.getuid?.() === 0) {
-    await installDebianPackages(missing.flatMap((engine) => engine.debianPackages));
-    missing = await absent(missing);
-  }
+  const missing = await provide(engines);
   for (const { name, debianPackages } of missing) {
     const what = `no ${name} (install ${debianPackages.join(', ')} of Debian)`;
     console.error(process.env.CI === 'true' ? `engines: ${what}` : `skipped: ${what}`);
   }
   for (const { name } of await absent(hardware)) console.error(`skipped: no ${name}`);
   if (missing.length > 0 && process.env.CI === 'true') process.exit(1);
+}
+
+/** @returns those that are missing after what could be done. */
+async function provide(wanted) {
+  const missing = await absent(wanted);
+  if (missing.length === 0 || process.getuid?.() !== 0) return missing;
+  await installDebianPackages(missing.flatMap((engine) => engine.debianPackages));
+  return absent(missing);
 }
 
 async function absent(candidates) {

@@ -23,14 +23,18 @@ export interface SiloOptions {
   readonly maxServedCalls?: number;
   /** Largest message between silos, arguments or a result, MiB, 1 … 2,047. Default 256. */
   readonly maxMessageMiB?: number;
-  /** How often a silo renews its row among the members, ms, 10 … 60,000. Default 1,000. */
+  /** How often a silo renews its row among the members, ms, 10 … 60,000. Default: a fifteenth of `leaseMs`, at most 1,000. */
   readonly beatIntervalMs?: number;
   /**
    * How long the row of a silo outlives its last beat, ms, at least 100; the same on every silo of the cluster. A silo that dies
-   * without a supervisor is replaced after so long. Default 15,000: an engine that elects a leader may be away for 8 s.
+   * without a supervisor is replaced after so long. Default 15,000, at least 15 beats: an engine that elects a leader may be
+   * away for 8 s.
    */
   readonly leaseMs?: number;
-  /** How long after its last beat a silo may run keyed grains, ms; above twice `beatIntervalMs`, below `leaseMs`. Default 10,000. */
+  /**
+   * How long after its last beat a silo may run keyed grains, ms; above twice `beatIntervalMs`, below `leaseMs`. Default:
+   * two thirds of `leaseMs`.
+   */
   readonly fenceAfterMs?: number;
   /** Raised by an operator, on every silo, after the engine has lost writes; 0 … 8,191. Default 0. */
   readonly clusterEpoch?: number;
@@ -54,6 +58,7 @@ const FIELDS = new Set<string>([
   'clusterEpoch',
   'drainTimeoutMs',
 ] satisfies (keyof SiloOptions)[]);
+const BEATS_PER_LEASE = 15;
 /** Timers take a signed 32-bit delay. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
@@ -98,12 +103,16 @@ function integer(field: string, value: unknown, low: number, high: number): numb
   throw GpuBridgeError.invalidArgument(`options.${field}`, value, `an integer of ${low}..${high}`);
 }
 
+/** With one of the times given, the defaults of the others follow it. */
 function membershipTimes(
   options: SiloOptions,
 ): Pick<ResolvedSiloOptions, 'beatIntervalMs' | 'leaseMs' | 'fenceAfterMs'> {
-  const beatIntervalMs = integer('beatIntervalMs', options.beatIntervalMs ?? 1_000, 10, 60_000);
-  const leaseMs = integer('leaseMs', options.leaseMs ?? 15_000, 100, MAX_DELAY_MS);
-  const fenceAfterMs = options.fenceAfterMs ?? 10_000;
+  const { beatIntervalMs: beat, leaseMs: lease } = options;
+  const leaseOfBeat = Math.max(15_000, BEATS_PER_LEASE * (beat ?? 0));
+  const leaseMs = integer('leaseMs', lease ?? leaseOfBeat, 100, MAX_DELAY_MS);
+  const beatOfLease = Math.max(10, Math.min(1_000, Math.floor(leaseMs / BEATS_PER_LEASE)));
+  const beatIntervalMs = integer('beatIntervalMs', beat ?? beatOfLease, 10, 60_000);
+  const fenceAfterMs = options.fenceAfterMs ?? Math.floor((leaseMs * 2) / 3);
   return {
     beatIntervalMs,
     leaseMs,

@@ -74,6 +74,6 @@ export function refused<C extends ErrorCode>(code: C, details: ErrorDetails[C], 
   return new CallRefused(new GpuBridgeError<ErrorCode>(code, details, message));
 }
 
-export function nameOf({ grain, method }: RemoteCall): string {
+function nameOf({ grain, method }: RemoteCall): string {
   return `call ${grain.type}/${grain.key}.${method}`;
 }

@@ -8,7 +8,7 @@ import { MessageNetwork } from './message-network.js';
 import { settled } from './silo-fixture.js';
 
 /** What a test's grains do with a call. */
-export type Behaviour = (call: RemoteCall, from: string) => unknown;
+type Behaviour = (call: RemoteCall, from: string) => unknown;
 
 /** A reference as a test makes it. */
 export class TestReference {

@@ -1,11 +1,19 @@
 // A silo in a process of its own: forked by silo-processes.ts, told by messages what to do.
+import { register } from 'node:module';
 import { Tokens } from '@gpu-bridge/abstractions';
 import { Silo, addGpuBridge } from '@gpu-bridge/hosting';
 import { Container } from 'inversify';
-import { testGrains } from './test-grains.mjs';
+import { gate, testGrains } from './test-grains.mjs';
 
 let host;
 let container;
+
+/** What the CPU device of a silo can run; compiled at its start. */
+async function testKernels() {
+  register('./typescript-hooks.mjs', import.meta.url);
+  const { spin } = await import('../kernels.ts');
+  return [spin];
+}
 
 const actions = {
   /** `cpuWorkers` 0: no device. */
@@ -13,6 +21,7 @@ const actions = {
     container = new Container();
     host = addGpuBridge(container, {
       cpu: cpuWorkers > 0 && { workers: cpuWorkers, arenaMiB: 64 },
+      kernels: cpuWorkers > 0 ? await testKernels() : [],
       requireDevice: cpuWorkers > 0,
       silo: { siloId, ...silo },
       cluster,
@@ -33,6 +42,14 @@ const actions = {
       [method](...args);
   },
 
+  async gate() {
+    return gate.getInfo();
+  },
+
+  async openGate() {
+    gate.open();
+  },
+
   async stop() {
     await host.stop();
   },
@@ -41,10 +58,11 @@ const actions = {
 process.on('message', async ({ id, action, options }) => {
   const answer = await actions[action](options).then(
     (value) => ({ id, value }),
-    (error) => ({ id, error: { code: error.code, message: error.message, stack: error.stack } }),
+    (error) => ({ id, error: { code: error.code, message: error.message } }),
   );
-  process.send?.(answer, () => {
-    if (action === 'stop') process.disconnect?.();
+  if (!process.connected) return;
+  process.send(answer, () => {
+    if (action === 'stop' && process.connected) process.disconnect();
   });
 });
 // Whoever forked us is gone.

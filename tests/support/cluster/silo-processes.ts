@@ -7,14 +7,27 @@ import type { ErrorCode, RequestContext } from '@gpu-bridge/abstractions';
 import type { ClusterOptions } from '@gpu-bridge/hosting';
 import type { SiloInfo, SiloOptions } from '@gpu-bridge/silo';
 
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 const PROGRAM = fileURLToPath(new URL('./silo-process.mjs', import.meta.url));
 
 export interface SiloProcessOptions {
   readonly siloId: string;
   readonly cluster: ClusterOptions;
   readonly silo?: SiloOptions;
-  /** CPU workers of its device; 0 (default): no device. */
+  /** CPU workers of its device, which has the kernel `spin`; 0 (default): no device. */
   readonly cpuWorkers?: number;
+  /** A command that runs another, such as `ip netns exec`; its last argument is the name of ours. */
+  readonly within?: readonly [program: string, ...args: string[]];
+}
+
+/** The turns that wait in a silo process until its gate opens, and how those ended that it held: `returned`, or the error's code. */
+export interface GateInfo {
+  readonly waiting: number;
+  readonly endings: readonly string[];
 }
 
 /** A grain call made in a silo process, as that process makes it. */
@@ -31,12 +44,18 @@ export class SiloProcess implements AsyncDisposable {
   private readonly answers = new Map<number, { resolve: (value: never) => void; reject: (error: unknown) => void }>();
   private readonly exited: Promise<unknown>;
   private asked = 0;
+  private output = '';
+  private startAddress: string | undefined;
 
   private constructor(
     readonly siloId: string,
     readonly child: ChildProcess,
   ) {
     this.exited = once(child, 'exit');
+    running.add(child);
+    const keep = (text: Buffer): void => void (this.output += text.toString());
+    child.stdout?.on('data', keep);
+    child.stderr?.on('data', keep);
     child.on('message', (message: { id: number; value?: never; error?: { code?: ErrorCode; message: string } }) => {
       const waiting = this.answers.get(message.id);
       this.answers.delete(message.id);
@@ -44,20 +63,34 @@ export class SiloProcess implements AsyncDisposable {
       else waiting?.reject(rebuilt(message.error));
     });
     child.on('exit', () => {
+      running.delete(child);
       for (const { reject } of this.answers.values()) reject(new Error(`silo process ${siloId} has ended`));
       this.answers.clear();
     });
   }
 
-  static async start(options: SiloProcessOptions): Promise<SiloProcess> {
-    const silo = new SiloProcess(options.siloId, fork(PROGRAM, { serialization: 'advanced' }));
+  static async start({ within, ...options }: SiloProcessOptions): Promise<SiloProcess> {
+    const elsewhere = within && { execPath: within[0], execArgv: [...within.slice(1), process.execPath] };
+    const child = fork(PROGRAM, { serialization: 'advanced', silent: true, ...elsewhere });
+    const silo = new SiloProcess(options.siloId, child);
     try {
-      await silo.ask('start', options);
+      const { cluster } = await silo.ask<SiloInfo>('start', options);
+      silo.startAddress = cluster?.address;
       return silo;
     } catch (error) {
       await silo.kill();
       throw error;
     }
+  }
+
+  /** Everything it has logged. */
+  get log(): string {
+    return this.output;
+  }
+
+  /** Address of the incarnation with which it started. */
+  get address(): string | undefined {
+    return this.startAddress;
   }
 
   get pid(): number {
@@ -70,6 +103,15 @@ export class SiloProcess implements AsyncDisposable {
 
   call<R>(call: CallThere): Promise<R> {
     return this.ask('call', call);
+  }
+
+  gate(): Promise<GateInfo> {
+    return this.ask('gate');
+  }
+
+  /** Lets the turns that wait at the gate go on, and all that follow. */
+  openGate(): Promise<void> {
+    return this.ask('openGate');
   }
 
   /** Ends it in the middle of whatever it does. */

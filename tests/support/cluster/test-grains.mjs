@@ -1,5 +1,41 @@
 // Grains of the cluster tests, plain JavaScript because silo processes run them without a build.
 
+/** Where turns of this process wait until the test lets them go on. */
+class Gate {
+  constructor() {
+    this.isOpen = false;
+    this.waiting = [];
+    this.endings = [];
+  }
+
+  /** Open for good. */
+  open() {
+    this.isOpen = true;
+    for (const go of this.waiting.splice(0)) go();
+  }
+
+  async passed() {
+    if (!this.isOpen) await new Promise((resolve) => this.waiting.push(resolve));
+  }
+
+  /** Passes on how a turn ended that was held here, and remembers it: its caller may never hear of it. */
+  async observe(turn) {
+    try {
+      const result = await turn();
+      this.endings.push('returned');
+      return result;
+    } catch (error) {
+      this.endings.push(error.code ?? error.name);
+      throw error;
+    }
+  }
+
+  getInfo() {
+    return { waiting: this.waiting.length, endings: this.endings };
+  }
+}
+export const gate = new Gate();
+
 /** Counts in storage: what it has answered must never be lost, and no two answers may be the same. */
 class Counter {
   constructor(context) {
@@ -10,6 +46,17 @@ class Counter {
     const value = ((await this.context.storage.read()) ?? 0) + amount;
     await this.context.storage.write(value);
     return { value, siloId: this.context.siloId, fencingToken: this.context.fencingToken };
+  }
+
+  /** As `add`, but waits at the gate between reading and writing. */
+  async heldAdd(amount) {
+    const { siloId, fencingToken, storage } = this.context;
+    const value = ((await storage.read()) ?? 0) + amount;
+    await gate.passed();
+    return gate.observe(async () => {
+      await storage.write(value);
+      return { value, siloId, fencingToken };
+    });
   }
 
   async read() {
@@ -31,6 +78,17 @@ class Worker {
   async whereAmI() {
     const { siloId, fencingToken, activationId } = this.context;
     return { siloId, fencingToken, activationId, pid: process.pid };
+  }
+
+  /** Where the call was when the gate opened. */
+  async heldWhereAmI() {
+    await gate.passed();
+    return this.whereAmI();
+  }
+
+  /** As `heldWhereAmI`, for callers that do not want it to run twice. */
+  async heldOnce() {
+    return this.heldWhereAmI();
   }
 
   async request() {
@@ -89,7 +147,7 @@ export function testGrains() {
         kind: 'keyed',
         placement: { director: 'least-loaded' },
         interleaving: ['sleepers', 'streamedSoFar'],
-        idempotent: ['echo', 'whereAmI'],
+        idempotent: ['echo', 'whereAmI', 'heldWhereAmI'],
       },
       create: (context) => new Worker(context),
     },

@@ -3,14 +3,15 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 
 /** Stands between one client and a server, so that a test can break that connection alone. */
 export interface TcpProxy extends AsyncDisposable {
-  /** `nats://127.0.0.1:…` of the proxy. */
+  /** `nats://HOST:…` of the proxy. */
   readonly url: string;
   /** Breaks the connections there are, and refuses others until `restore`. */
   cut(): void;
   restore(): void;
 }
 
-export async function startTcpProxy(port: number): Promise<TcpProxy> {
+/** @param host - where it listens. */
+export async function startTcpProxy(port: number, host = '127.0.0.1'): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let isCut = false;
   const server: Server = createServer((client) => {
@@ -33,13 +34,13 @@ export async function startTcpProxy(port: number): Promise<TcpProxy> {
       from.pipe(to);
     }
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
   const cut = (): void => {
     isCut = true;
     for (const socket of sockets) socket.destroy();
   };
   return {
-    url: `nats://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `nats://${host}:${(server.address() as AddressInfo).port}`,
     cut,
     restore: () => (isCut = false),
     [Symbol.asyncDispose]: async () => {

@@ -1,0 +1,126 @@
+/** Silo processes over NATS that are killed, frozen and drained while counters are added to. */
+import { expect, it, vi } from 'vitest';
+import { CounterLoad } from '../support/cluster/counter-load.js';
+import { TestCluster, eventually } from '../support/cluster/test-cluster.js';
+import { describeWithNats } from '../support/nats/servers.js';
+
+// Ends only what hangs.
+vi.setConfig({ testTimeout: 300_000 });
+
+/** For tests in which a lease has to run out; still many beats long, since machines are busy. */
+const SHORT_LEASE = { beatIntervalMs: 200, fenceAfterMs: 2_000, leaseMs: 4_000 };
+/** For tests in which none may: what moves then, moves for another reason. */
+const ENDLESS_LEASE = { leaseMs: 3_600_000, fenceAfterMs: 1_800_000 };
+
+describeWithNats('a cluster of silo processes', () => {
+  it('moves the grains of a silo that is killed at once, when its supervisor saw it', async () => {
+    await using cluster = await TestCluster.start({ silos: 3, silo: ENDLESS_LEASE, supervised: true });
+    using load = new CounterLoad(cluster);
+    await load.progress('at first');
+    const [victim, ...others] = cluster.silos;
+    const { key } = await cluster.counterOn(victim!, 'held');
+    // On two keys of which both are there: calls that are under way when it dies.
+    const held = cluster.counter(key).heldAdd(1);
+    const worker = await workerOn(cluster, victim!.siloId);
+    const once = cluster.worker(worker[0]).heldOnce();
+    const repeatable = cluster.worker(worker[1]).heldWhereAmI();
+    const failed = Promise.allSettled([held, once]);
+    await eventually(async () => (await victim!.gate()).waiting === 3, 'the calls are under way');
+    await Promise.all(others.map((silo) => silo.openGate()));
+    await victim!.kill();
+
+    for (const outcome of await failed) expect(outcome).toMatchObject({ reason: { code: 'OUTCOME_UNKNOWN' } });
+    expect((await repeatable).siloId).not.toBe(victim!.siloId);
+    await load.progress('after the kill');
+    expect(load.hosts).not.toContain(victim!.siloId);
+    expect(await cluster.counter(key).add(1)).toMatchObject({ value: 2 });
+    await load.stopAndCheck();
+    expect(new Set(load.errors)).toEqual(new Set(load.errors.filter((code) => code === 'OUTCOME_UNKNOWN')));
+  });
+
+  it('moves the grains of a silo that is killed when its lease has run out, when nobody saw it', async () => {
+    await using cluster = await TestCluster.start({ silos: 3, silo: SHORT_LEASE });
+    using load = new CounterLoad(cluster);
+    await load.progress('at first');
+    const victim = cluster.silos[0]!;
+    await victim.kill();
+    await load.progress('after the kill');
+    expect(load.hosts).not.toContain(victim.siloId);
+    await load.stopAndCheck();
+  });
+
+  it('refuses the writes of a silo that was frozen for longer than its lease, which then serves again', async () => {
+    await using cluster = await TestCluster.start({ silos: 3, silo: SHORT_LEASE });
+    using load = new CounterLoad(cluster);
+    await load.progress('at first');
+    const zombie = cluster.silos[0]!;
+    const { key, answer } = await cluster.counterOn(zombie, 'held');
+    const held = cluster
+      .counter(key)
+      .heldAdd(10)
+      .then(
+        () => 'answered',
+        (error: { code?: string }) => error.code,
+      );
+    await eventually(async () => (await zombie.gate()).waiting === 1, 'its turn is under way');
+    zombie.freeze();
+    await load.progress('while it is frozen');
+    expect(load.hosts).not.toContain(zombie.siloId);
+    const second = await cluster.counter(key).add(1);
+    expect(second.value).toBe(answer.value + 1);
+    expect(second.fencingToken).toBeGreaterThan(answer.fencingToken);
+
+    // It goes on in the middle of its turn, which has read and not written yet.
+    const opened = zombie.openGate();
+    zombie.thaw();
+    await opened;
+    await eventually(async () => (await zombie.gate()).endings.length === 1, 'its turn has ended');
+    expect((await zombie.gate()).endings).toEqual(['LEASE_FENCED']);
+    expect(await held).toBe('OUTCOME_UNKNOWN');
+    expect(await cluster.counter(key).read()).toBe(second.value);
+
+    await cluster.rejoined(zombie, zombie.address);
+    await load.progress('after it has rejoined');
+    await cluster.counterOn(zombie, 'again');
+    await load.stopAndCheck();
+  });
+
+  it('fails no call when a silo drains under load', async () => {
+    await using cluster = await TestCluster.start({ silos: 3, silo: ENDLESS_LEASE });
+    using load = new CounterLoad(cluster);
+    await load.progress('at first');
+    for (const leaving of cluster.silos.slice(1)) {
+      await leaving.stop();
+      await load.progress(`after ${leaving.siloId} has left`);
+      expect(load.hosts).not.toContain(leaving.siloId);
+    }
+    await load.stopAndCheck();
+    expect(load.errors).toEqual([]);
+  });
+
+  it('lets a slow reader of a stream hold up its sender, and loses nothing of 10 MB', async () => {
+    await using cluster = await TestCluster.start({ silos: 1, silo: ENDLESS_LEASE });
+    const [items, ballastBytes, window] = [160, 65_536, 4];
+    const worker = cluster.worker('sender');
+    let read = 0;
+    for await (const { i, ballast } of await worker.numbers(items, ballastBytes)) {
+      expect(i).toBe(read++);
+      expect(ballast.byteLength).toBe(ballastBytes);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      // One more than may be sent: the item that is made while it is asked whether another is wanted.
+      expect(await worker.streamedSoFar()).toBeLessThanOrEqual(read + window + 1);
+    }
+    expect(read).toBe(items);
+  });
+});
+
+/** Keys of two workers that this silo hosts. */
+async function workerOn(cluster: TestCluster, siloId: string): Promise<[string, string]> {
+  const found: string[] = [];
+  for (let n = 0; found.length < 2; n++) {
+    const key = `worker-${n}`;
+    if ((await cluster.worker(key).whereAmI()).siloId === siloId) found.push(key);
+    if (n > 500) throw new Error(`nothing is placed on ${siloId}`);
+  }
+  return [found[0]!, found[1]!];
+}

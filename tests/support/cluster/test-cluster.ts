@@ -12,7 +12,7 @@ import { SiloProcess } from './silo-processes.js';
 import type { SiloProcessOptions } from './silo-processes.js';
 
 /** Which activation answered. */
-export interface Where {
+interface Where {
   readonly siloId: string;
   readonly fencingToken: number;
 }

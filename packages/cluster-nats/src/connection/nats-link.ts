@@ -319,7 +319,8 @@ export class NatsLink {
   private change(connected: boolean): void {
     if (this.isClosing || this.isConnected === connected) return;
     this.isConnected = connected;
-    this.logger.info(connected ? 'connected to NATS again' : 'lost the connection to NATS');
+    if (connected) this.logger.info('connected to NATS again');
+    else this.logger.warn('lost the connection to NATS');
     for (const listener of this.listeners) listener(connected);
   }
 }

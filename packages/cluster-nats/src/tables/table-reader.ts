@@ -89,7 +89,9 @@ export class TableReader {
         return await this.begin();
       } catch (error) {
         if (signal.aborted) return;
-        if (attempt === 0) this.logger.warn('cannot follow a table', { stream: this.stream, error });
+        // The loss of the connection is told by the link, once for all tables.
+        if (attempt === 0 && this.link.connected)
+          this.logger.warn('cannot follow a table', { stream: this.stream, error });
         await pause(RESTART_PAUSE_MS, undefined, { signal }).catch(() => undefined);
       }
     }

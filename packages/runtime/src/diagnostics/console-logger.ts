@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { GpuBridgeError } from '@gpu-bridge/abstractions';
 import type { Logger } from '@gpu-bridge/abstractions';
 
 /** Writes warnings and errors to standard error, one line each; drops the rest. */
@@ -26,5 +27,7 @@ function write(level: string, message: string, fields: Readonly<Record<string, u
 }
 
 function format(value: unknown): string {
-  return typeof value === 'string' ? value : inspect(value, { breakLength: Infinity, depth: 2 });
+  if (typeof value === 'string') return value;
+  // A condition is told by its message; of anything else it matters where it came from.
+  return GpuBridgeError.is(value) ? value.message : inspect(value, { breakLength: Infinity, depth: 2 });
 }

@@ -1,5 +1,5 @@
 /** Tells when a stream has ended, whichever side ended it; a generator would not when it is ended before it has begun. */
-export class EndingStream implements AsyncIterableIterator<unknown> {
+class EndingStream implements AsyncIterableIterator<unknown> {
   private readonly values: AsyncIterator<unknown, unknown>;
   private ended = false;
 

@@ -23,7 +23,7 @@ export interface Reply {
 }
 
 /** Sends calls to other silos; `RemoteCalls`. */
-export interface CallSender {
+interface CallSender {
   call(to: string, call: RemoteCall): Promise<unknown>;
 }
 

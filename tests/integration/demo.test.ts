@@ -12,6 +12,7 @@ import {
   parseJournalCsv,
 } from '@gpu-bridge/sample-je-decomposition';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describeWithNats } from '../support/nats/servers.js';
 
 const PROGRAM = fileURLToPath(new URL('../../samples/console-driver/dist/main.js', import.meta.url));
 const LEDGERS = fileURLToPath(new URL('../../../shared/data/ledgers/', import.meta.url));
@@ -153,5 +154,28 @@ describe('the demo', () => {
     const help = await demo('--help');
     expect(help.status).toBe(0);
     expect(help.stdout).toMatch(/--input FILE/);
+  });
+});
+
+describeWithNats('the demo with silos in processes of their own', () => {
+  it('decomposes as one process does, on the silo that has the devices', async () => {
+    const run = await demo('--json', '--lines', '20000', '--seed', '7', '--batch', '500', '--silos', '3');
+    expect(run.status).toBe(0);
+    const summary = JSON.parse(run.stdout) as Record<string, unknown>;
+    const alone = JSON.parse((await demo('--json', '--lines', '20000', '--seed', '7')).stdout) as Record<
+      string,
+      unknown
+    >;
+    for (const field of ['lines', 'entries', 'subEntries', 'flows', 'methodShares', 'residual'])
+      expect(summary[field], field).toEqual(alone[field]);
+    expect(summary).toMatchObject({
+      residual: 0,
+      fallback: false,
+      silos: [
+        { siloId: 'silo-1', batches: summary['batches'] },
+        { siloId: 'silo-2', devices: [], batches: 0 },
+        { siloId: 'silo-3', devices: [], batches: 0 },
+      ],
+    });
   });
 });

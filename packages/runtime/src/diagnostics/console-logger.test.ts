@@ -14,7 +14,9 @@ describe('ConsoleLogger', () => {
     const error = new GpuBridgeError('CLUSTER_UNAVAILABLE', { engine: 'nats', reason: 'away' }, 'nobody answers');
     logger.warn('no beat', { error, tries: 3, address: 'silo-1.1' });
     logger.error('broken', { error: new TypeError('why') });
-    expect(lines[0]).toBe('gpu-bridge warn: no beat error=CLUSTER_UNAVAILABLE: nobody answers tries=3 address=silo-1.1\n');
+    expect(lines[0]).toBe(
+      'gpu-bridge warn: no beat error=CLUSTER_UNAVAILABLE: nobody answers tries=3 address=silo-1.1\n',
+    );
     expect(lines[1]).toContain('gpu-bridge error: broken error=TypeError: why');
     expect(lines).toHaveLength(2);
   });

@@ -54,7 +54,7 @@ export class KeyedRoute extends GrainRoute implements CallTarget {
       let to: string | undefined;
       try {
         const owner = named === undefined ? await this.liveOwner() : { address: named, fencingToken: 0 };
-        to = owner?.address ?? this.routing.placement.choose(this.type, this.id, call.request);
+        to = owner?.address ?? this.choose(call.request);
         if (to === membership.address) return await this.callHere(call);
         const fencingToken = owner?.fencingToken ?? 0;
         return { afar: to, value: await this.send(to, call, { fencingToken, placed: false }) };
@@ -67,6 +67,15 @@ export class KeyedRoute extends GrainRoute implements CallTarget {
         named = GpuBridgeError.is(refusal, 'GRAIN_MOVED') ? refusal.details.siloId : undefined;
         await attempts.next(reasonOf(error) as GpuBridgeError, nameOf(this.id));
       }
+    }
+  }
+
+  /** No host may mean that all of them are about to be back, as when the engine was away for longer than their leases. */
+  private choose(request: RequestContext): string {
+    try {
+      return this.routing.placement.choose(this.type, this.id, request);
+    } catch (error) {
+      throw GpuBridgeError.is(error, 'GRAIN_NOT_FOUND') ? new CallRefused(error) : error;
     }
   }
 
@@ -88,5 +97,12 @@ export class KeyedRoute extends GrainRoute implements CallTarget {
   }
 }
 
-/** Conditions that end by themselves: the grain is found elsewhere, or its owner comes back or is found dead. */
-const PASSING = new Set<string>(['GRAIN_MOVED', 'SILO_UNREACHABLE', 'DRAINING', 'LEASE_FENCED', 'CLUSTER_UNAVAILABLE']);
+/** Conditions that end by themselves: the grain is found elsewhere, or a host comes back, or its owner is found dead. */
+const PASSING = new Set<string>([
+  'GRAIN_MOVED',
+  'GRAIN_NOT_FOUND',
+  'SILO_UNREACHABLE',
+  'DRAINING',
+  'LEASE_FENCED',
+  'CLUSTER_UNAVAILABLE',
+]);

@@ -1,7 +1,8 @@
 import type { GrainContext, ReminderTick } from '@gpu-bridge/abstractions';
 import { describe, expect, test } from 'vitest';
+import { Silo } from '../silo/silo.js';
 import { startCluster } from '../testing/silo-cluster-fixture.js';
-import { gate, grainClass } from '../testing/silo-fixture.js';
+import { gate, grainClass, silentServices } from '../testing/silo-fixture.js';
 
 interface Where {
   readonly siloId: string;
@@ -104,6 +105,24 @@ describe('keyed grains of a cluster', () => {
     const second = await until(other.getGrain(counter, 'a').where());
     expect(second.siloId).not.toBe(first.siloId);
     expect(second.fencingToken).toBeGreaterThan(first.fencingToken);
+    await stop();
+  });
+
+  test('are called again when every silo that hosts them is gone for a while', async () => {
+    const { silos, clock, cluster, until, run, stop } = await startCluster([[], [keyed]]);
+    const grain = silos[0]!.getGrain<Keyed>({ options: { type: 'keyed' } }, 'a');
+    expect(await until(grain.where())).toMatchObject({ siloId: 'silo-1' });
+    await until(silos[1]!.stop());
+    let settled = false;
+    const called = grain.where().finally(() => (settled = true));
+    await run(5_000);
+    expect(settled).toBe(false);
+    const { logger } = silentServices([]);
+    const back = new Silo({ clock, logger, grainClasses: [keyed], port: cluster.port() }, { siloId: 'silo-1' });
+    await until(back.start());
+    expect(await until(called)).toMatchObject({ siloId: 'silo-1' });
+    await until(back.stop());
+    await expect(until(grain.where())).rejects.toMatchObject({ code: 'GRAIN_NOT_FOUND' });
     await stop();
   });
 

@@ -1,7 +1,7 @@
 import { WideColumn } from '@gpu-bridge/abstractions';
 import type { RaggedOutput } from '@gpu-bridge/abstractions';
 import { describe, expect, test } from 'vitest';
-import { packBatch, unpackBatch } from './packed-batch.js';
+import { batchFrom, packBatch, unpackBatch } from './packed-batch.js';
 
 /** Lists of two elements of room each. */
 const lists: RaggedOutput = {
@@ -56,6 +56,42 @@ describe('a batch that crosses', () => {
     expect(flows.columns.amount.numberAt(flows.start(0) + 1)).toBe(-2);
     const bare = crossed({ hits: { ...lists, columns: Uint32Array.of(1, 2, 3, 4, 5, 6) } }) as { hits: RaggedOutput };
     expect(bare.hits.columns).toEqual(Uint32Array.of(1, 2, 3, 4, 5, 6));
+  });
+});
+
+describe('a batch of which some items are known', () => {
+  const whole = unpackBatch<Record<string, unknown>>(
+    structuredClone(
+      packBatch({
+        jobId: 'job-1',
+        firstItem: 4,
+        itemCount: 3,
+        columns: {
+          y: Float32Array.of(1, 2, 3),
+          pair: { wide: new WideColumn(BigInt64Array.of(-1n, -2n, -3n)), flag: Uint8Array.of(0, 1, 1) },
+          lists,
+        },
+      }),
+    ),
+  );
+
+  test('is the rest, or nothing', () => {
+    expect(batchFrom(whole, 3)).toBe(whole);
+    expect(batchFrom(whole, 4)).toBe(whole);
+    expect(batchFrom(whole, 7)).toBeUndefined();
+    expect(batchFrom(whole, 9)).toBeUndefined();
+    const rest = batchFrom(whole, 6)!;
+    expect(rest).toMatchObject({ jobId: 'job-1', firstItem: 6, itemCount: 1 });
+    const columns = rest.columns as {
+      y: Float32Array;
+      pair: { wide: WideColumn; flag: Uint8Array };
+      lists: RaggedOutput<{ account: Uint32Array; amount: WideColumn }>;
+    };
+    expect(columns.y).toEqual(Float32Array.of(3));
+    expect([columns.pair.wide.length, columns.pair.wide.numberAt(0)]).toEqual([1, -3]);
+    expect(columns.pair.flag).toEqual(Uint8Array.of(1));
+    expect(columns.lists.counts).toEqual(Uint32Array.of(1));
+    expect(columns.lists.columns.account[columns.lists.start(0)]).toBe(9);
   });
 });
 

@@ -30,6 +30,33 @@ export function unpackBatch<TOut>(value: unknown): ColumnBatch<TOut> {
   return { jobId, firstItem, itemCount, columns: unpackColumns(columns) as TOut };
 }
 
+/**
+ * What is left of a batch that came from {@link unpackBatch} without its first items; undefined when nothing is.
+ *
+ * @param nextItem - index, within the job, of the first item that is wanted.
+ */
+export function batchFrom<TOut>(batch: ColumnBatch<TOut>, nextItem: number): ColumnBatch<TOut> | undefined {
+  const { firstItem, itemCount, columns } = batch;
+  const known = nextItem - firstItem;
+  if (known <= 0) return batch;
+  if (known >= itemCount) return undefined;
+  return {
+    ...batch,
+    firstItem: nextItem,
+    itemCount: itemCount - known,
+    columns: columnsFrom(columns, known) as TOut,
+  };
+}
+
+/** Columns have an element per item, lists say where theirs are; so only batches of map kernels are ever cut. */
+function columnsFrom(columns: unknown, known: number): unknown {
+  if (columns instanceof WideColumn) return new WideColumn(columns.array.subarray(known));
+  if (columns instanceof PackedLists) return columns.from(known);
+  if (ArrayBuffer.isView(columns)) return (columns as Float32Array).subarray(known);
+  const fields = Object.entries(columns as object);
+  return Object.fromEntries(fields.map(([name, column]) => [name, columnsFrom(column, known)]));
+}
+
 function packColumns(columns: unknown): PackedColumns {
   if (ArrayBuffer.isView(columns)) return columns;
   if (isWide(columns)) return ['wide', columns.array];
@@ -65,6 +92,11 @@ class PackedLists implements RaggedOutput {
 
   start(item: number): number {
     return this.starts[item]!;
+  }
+
+  /** The lists behind the first `known`; elements stay where they are. */
+  from(known: number): PackedLists {
+    return new PackedLists(this.counts.subarray(known), this.starts.subarray(known), this.columns);
   }
 }
 

@@ -1,7 +1,7 @@
 import { GpuBridgeError } from '@gpu-bridge/abstractions';
 import type { ColumnBatch, GpuResult, RemoteSide } from '@gpu-bridge/abstractions';
 import type { BatchExecution } from './batch-execution.js';
-import { unpackBatch } from './packed-batch.js';
+import { batchFrom, unpackBatch } from './packed-batch.js';
 import { RemoteRun } from './remote-run.js';
 
 /** How often a job begins anew because its silo died; more of that is no bad luck but the job's doing. */
@@ -9,7 +9,8 @@ const MOST_REPEATS = 3;
 
 /**
  * A job on another silo's device. Its results stay there until they are read; how it ended comes by itself. When the silo
- * dies before a batch was read, the job runs anew elsewhere, under another id.
+ * dies, the job runs anew elsewhere, under another id; a reader goes on behind the last item that it has, as it does within
+ * a silo when a job moves to another device.
  */
 export class RemoteBatch<TOut> implements BatchExecution<TOut> {
   readonly result: Promise<GpuResult>;
@@ -100,7 +101,7 @@ export class RemoteBatch<TOut> implements BatchExecution<TOut> {
 
   private mayRepeat(error: unknown): boolean {
     const siloIsGone = GpuBridgeError.is(error, 'OUTCOME_UNKNOWN') || GpuBridgeError.is(error, 'SILO_UNREACHABLE');
-    return siloIsGone && !this.givenUp && this.reader?.hasDelivered !== true && this.repeats < MOST_REPEATS;
+    return siloIsGone && !this.givenUp && this.repeats < MOST_REPEATS;
   }
 
   private async repeat(failed: RemoteRun): Promise<boolean> {
@@ -130,7 +131,8 @@ interface ReadSource {
 
 /** Asks for the batches when the first one is asked for, and for each only then: the transport's credits reach the device. */
 class RemoteReader<TOut> implements AsyncIterator<ColumnBatch<TOut>> {
-  hasDelivered = false;
+  /** Index, within the job, of the next item that the reader wants. */
+  private nextItem = 0;
   private values: AsyncIterator<unknown> | undefined;
   private isOver = false;
 
@@ -144,8 +146,9 @@ class RemoteReader<TOut> implements AsyncIterator<ColumnBatch<TOut>> {
         this.values ??= await run.results();
         const step = await this.values.next();
         if (step.done === true) break;
-        const batch = unpackBatch<TOut>(step.value);
-        this.hasDelivered = true;
+        const batch = batchFrom(unpackBatch<TOut>(step.value), this.nextItem);
+        if (batch === undefined) continue;
+        this.nextItem = batch.firstItem + batch.itemCount;
         return { done: false, value: batch };
       } catch (error) {
         this.values = undefined;

@@ -29,6 +29,23 @@ describeWithNats('silo processes on one server', () => {
     await load.stopAndCheck();
   });
 
+  it('go on when the server was frozen, and does late what nobody waits for any more', async () => {
+    await using cluster = await TestCluster.start({ silos: 3 });
+    using load = new CounterLoad(cluster);
+    await load.progress('at first');
+    const [server] = cluster.servers;
+    for (let freezes = 1; freezes <= 2; freezes++) {
+      server!.pause();
+      try {
+        await pause(2_500);
+      } finally {
+        server!.resume();
+      }
+      await load.progress(`after freeze ${freezes}`);
+    }
+    await load.stopAndCheck();
+  });
+
   it('join anew when the server was away for longer than their leases, and lose nothing', async () => {
     await using cluster = await TestCluster.start({ silos: 3, silo: SHORT_LEASE });
     using load = new CounterLoad(cluster);

@@ -1,4 +1,5 @@
 /** Silo processes over NATS that are killed, frozen and drained while counters are added to. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { expect, it, vi } from 'vitest';
 import { CounterLoad } from '../support/cluster/counter-load.js';
 import { TestCluster, eventually } from '../support/cluster/test-cluster.js';
@@ -47,6 +48,33 @@ describeWithNats('a cluster of silo processes', () => {
     await load.progress('after the kill');
     expect(load.hosts).not.toContain(victim.siloId);
     await load.stopAndCheck();
+  });
+
+  it('takes a silo that was killed and started again under its name for another one', async () => {
+    await using cluster = await TestCluster.start({ silos: 2, silo: SHORT_LEASE });
+    using load = new CounterLoad(cluster);
+    await load.progress('at first');
+    const victim = cluster.silos[0]!;
+    await victim.kill();
+    const again = await cluster.addSilo({ siloId: victim.siloId });
+    expect(again.address).not.toBe(victim.address);
+    await load.progress('after the kill');
+    await cluster.counterOn(again, 'again');
+    await load.stopAndCheck();
+  });
+
+  it('lets a silo that was frozen for less than its lease go on as it was', async () => {
+    await using cluster = await TestCluster.start({ silos: 2, silo: ENDLESS_LEASE });
+    using load = new CounterLoad(cluster);
+    await load.progress('at first');
+    const [frozen] = cluster.silos;
+    frozen!.freeze();
+    await pause(2_000);
+    frozen!.thaw();
+    await load.progress('after the thaw');
+    expect((await frozen!.info()).cluster?.address).toBe(frozen!.address);
+    await load.stopAndCheck();
+    expect(load.errors).toEqual([]);
   });
 
   it('refuses the writes of a silo that was frozen for longer than its lease, which then serves again', async () => {
@@ -106,7 +134,7 @@ describeWithNats('a cluster of silo processes', () => {
     for await (const { i, ballast } of await worker.numbers(items, ballastBytes)) {
       expect(i).toBe(read++);
       expect(ballast.byteLength).toBe(ballastBytes);
-      await new Promise((resolve) => setTimeout(resolve, 10));
+      await pause(10);
       // One more than may be sent: the item that is made while it is asked whether another is wanted.
       expect(await worker.streamedSoFar()).toBeLessThanOrEqual(read + window + 1);
     }

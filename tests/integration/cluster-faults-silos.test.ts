@@ -83,29 +83,27 @@ describeWithNats('a cluster of silo processes', () => {
     await load.progress('at first');
     const zombie = cluster.silos[0]!;
     const { key, answer } = await cluster.counterOn(zombie, 'held');
-    const held = cluster
-      .counter(key)
-      .heldAdd(10)
-      .then(
-        () => 'answered',
-        (error: { code?: string }) => error.code,
-      );
-    await eventually(async () => (await zombie.gate()).waiting === 1, 'its turn is under way');
+    const { key: quiet } = await cluster.counterOn(zombie, 'quiet');
+    const held = Promise.allSettled([key, quiet].map((each) => cluster.counter(each).heldAdd(10)));
+    await eventually(async () => (await zombie.gate()).waiting === 2, 'its turns are under way');
     zombie.freeze();
     await load.progress('while it is frozen');
     expect(load.hosts).not.toContain(zombie.siloId);
     const second = await cluster.counter(key).add(1);
     expect(second.value).toBe(answer.value + 1);
     expect(second.fencingToken).toBeGreaterThan(answer.fencingToken);
+    // Taken over, but not written since.
+    expect(await cluster.counter(quiet).read()).toBe(1);
 
-    // It goes on in the middle of its turn, which has read and not written yet.
+    // It goes on in the middle of its turns, which have read and not written yet.
     const opened = zombie.openGate();
     zombie.thaw();
     await opened;
-    await eventually(async () => (await zombie.gate()).endings.length === 1, 'its turn has ended');
-    expect((await zombie.gate()).endings).toEqual(['LEASE_FENCED']);
-    expect(await held).toBe('OUTCOME_UNKNOWN');
+    await eventually(async () => (await zombie.gate()).endings.length === 2, 'its turns have ended');
+    expect((await zombie.gate()).endings).toEqual(['LEASE_FENCED', 'LEASE_FENCED']);
+    for (const outcome of await held) expect(outcome).toMatchObject({ reason: { code: 'OUTCOME_UNKNOWN' } });
     expect(await cluster.counter(key).read()).toBe(second.value);
+    expect(await cluster.counter(quiet).read()).toBe(1);
 
     await cluster.rejoined(zombie, zombie.address);
     await load.progress('after it has rejoined');

@@ -70,12 +70,19 @@ export class KeyedRoute extends GrainRoute implements CallTarget {
     }
   }
 
-  /** No host may mean that all of them are about to be back, as when the engine was away for longer than their leases. */
+  /**
+   * No host may mean that all of them are about to be back, as when the engine was away for longer than their leases; to a silo
+   * that drains, that it was the last.
+   */
   private choose(request: RequestContext): string {
+    const { placement, membership, siloId } = this.routing;
     try {
-      return this.routing.placement.choose(this.type, this.id, request);
+      return placement.choose(this.type, this.id, request);
     } catch (error) {
-      throw GpuBridgeError.is(error, 'GRAIN_NOT_FOUND') ? new CallRefused(error) : error;
+      if (!GpuBridgeError.is(error, 'GRAIN_NOT_FOUND')) throw error;
+      if (membership.find(membership.address)?.state !== 'draining') throw new CallRefused(error);
+      const reason = `silo ${siloId} drains, and no other one hosts grains of type ${this.type.type}`;
+      throw new GpuBridgeError('DRAINING', { what: siloId }, reason);
     }
   }
 

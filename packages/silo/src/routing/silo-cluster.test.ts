@@ -126,6 +126,30 @@ describe('keyed grains of a cluster', () => {
     await stop();
   });
 
+  test('are not waited for by the last silo that hosts them, when it drains', async () => {
+    const held = gate();
+    class Held {
+      constructor(private readonly context: GrainContext) {}
+      async callOther(): Promise<Where> {
+        await held.passed;
+        return this.context.grainFactory.getGrain(keyed, 'b').where();
+      }
+    }
+    const holding = grainClass({ type: 'holding' }, (context) => new Held(context));
+    const { silos, clock, run, until, stop } = await startCluster([[keyed, holding]]);
+    const called = expect(silos[0]!.getGrain(holding, 'a').callOther()).rejects.toMatchObject({
+      code: 'DRAINING',
+    });
+    await run(10);
+    const stopped = stop();
+    await run(10);
+    const startMs = clock.nowMs();
+    held.open();
+    await until(called);
+    await stopped;
+    expect(clock.nowMs() - startMs).toBeLessThan(1_000);
+  });
+
   test('get the reminders they asked for', async () => {
     const { silos, until, run, stop } = await startCluster([[keyed], [keyed]]);
     const grain = silos[0]!.getGrain(keyed, 'a');

@@ -1,4 +1,5 @@
 export { FakeClock } from './clock/fake-clock.js';
+export { FreezableClock } from './clock/freezable-clock.js';
 export { SeededRandom } from './random/seeded-random.js';
 export { ReferenceBackend } from './reference/reference-backend.js';
 export type { ReferenceBackendOptions } from './reference/reference-backend.js';

@@ -166,6 +166,11 @@ export class Membership {
     return address === this.current?.address ? this.ownMember() : this.peers.find(address);
   }
 
+  /** Whether that incarnation is known to be dead for good; a hint only where it says no. */
+  isDead(address: string): boolean {
+    return this.peers.isDead(address);
+  }
+
   /** Whether keyed turns may not run: this incarnation is over, or too long without a sign of the contrary. Cheap. */
   isFenced(): boolean {
     const { current } = this;

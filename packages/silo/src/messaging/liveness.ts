@@ -79,15 +79,18 @@ export class Liveness {
   /** @throws GpuBridgeError `MESSAGE_INVALID` */
   answer({ from, id, body }: Frame): void {
     const [calls, streams, served] = listsOf(body);
-    const unknownCalls = calls.filter((call) => this.served.find(from, call) === undefined);
+    const unknownCalls: number[] = [];
     const progress: number[] = [];
-    for (const [call, limit] of pairs(streams)) {
+    const look = (call: number, limit: number): void => {
       const known = this.served.find(from, call);
       if (known === undefined) unknownCalls.push(call);
       known?.stream?.allow(limit);
       // While a large item is on its way, the number says nothing about what should have arrived.
       if (known?.stream !== undefined && known.transfers.size === 0) progress.push(call, known.stream.sentItems);
-    }
+    };
+    // Of a call that streams without its caller's knowledge the beginning was lost, perhaps with all the items it has credit for.
+    for (const call of calls) look(call, 0);
+    for (const [call, limit] of pairs(streams)) look(call, limit);
     const unknownServed = served.filter((call) => this.outgoing.find(from, call) === undefined);
     this.link.send(from, FrameKind.Know, id, encodeValue([unknownCalls, progress, unknownServed]));
   }

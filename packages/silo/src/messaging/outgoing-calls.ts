@@ -121,11 +121,12 @@ export class OutgoingCalls implements CallEnder {
     return true;
   }
 
-  /** Its silo has sent so many items of its stream, all of which should be here. */
+  /** Its silo has begun its stream and sent so many items of it, all of which should be here. */
   itemsSent(call: OutgoingCall, count: number): void {
-    if (call.stream === undefined || call.stream.receivedItems >= count) return;
+    if (call.stream !== undefined && call.stream.receivedItems >= count) return;
+    const lost = call.stream === undefined ? 'the beginning' : 'an item';
     this.stop(call);
-    this.tell(call, call.outcomeUnknown('an item of its stream was lost'), false);
+    this.tell(call, call.outcomeUnknown(`${lost} of its stream was lost`), false);
   }
 
   undeliverable(id: number): void {

@@ -44,6 +44,20 @@ describe('a streaming reply', () => {
     await expectNothingLeft(clock, a, b);
   });
 
+  test('of which everything was lost, up to the end of its credit, fails', async () => {
+    const { a, b, clock, network } = await twoSilos();
+    const { state, values } = counter(100);
+    b.behave(values);
+    network.loses = ({ from }) => from === b.address && state.pulled <= 4;
+    const failed = failure(open(a, b, []));
+    await until(() => state.pulled === 4);
+    for (let i = 0; i < 10; i++) await settled();
+    network.loses = () => false;
+    await expectNothingLeft(clock, a, b);
+    expect(await failed).toMatchObject({ code: 'OUTCOME_UNKNOWN' });
+    expect(state.ended).toBe(true);
+  });
+
   test('may be empty', async () => {
     const { a, b, clock } = await twoSilos();
     b.behave(counter(0).values);

@@ -14,7 +14,7 @@ import { nameOf } from './routed-type.js';
 export interface CallServing {
   readonly siloId: string;
   readonly clock: Clock;
-  readonly membership: Pick<Membership, 'isFenced'>;
+  readonly membership: Pick<Membership, 'isFenced' | 'isDead'>;
   readonly ledger: Pick<CapacityLedger, 'tryReserve' | 'release' | 'busy'>;
   /** Grains of a type that this silo hosts. */
   find(type: string): SlotTable | undefined;
@@ -28,8 +28,11 @@ export class CallService implements CallReceiver {
    * @returns plain data, or an async iterable of it.
    * @throws CallRefused when nothing ran; else what the grain threw.
    */
-  async receive(call: RemoteCall): Promise<unknown> {
-    const { siloId, ledger } = this.serving;
+  async receive(call: RemoteCall, from: string): Promise<unknown> {
+    const { siloId, ledger, membership } = this.serving;
+    // What a silo had sent may come after its death was told: nobody would ever cancel it, or read its stream.
+    if (membership.isDead(from))
+      throw refused('SILO_UNREACHABLE', { siloId: from, reason: 'it is dead' }, `the caller's silo ${from} is dead`);
     const { type, key } = call.grain;
     const table = this.serving.find(type);
     if (table === undefined)

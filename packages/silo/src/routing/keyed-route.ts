@@ -20,6 +20,8 @@ export interface KeyedRouting extends Routing {
   readonly placement: Pick<PlacementResolver, 'choose'>;
   /** How long a call looks for a silo that takes it, ms: longer than the lease of a dead owner lasts. */
   readonly giveUpMs: number;
+  /** Whether this silo has left its cluster: then there is no elsewhere. */
+  hasLeft(): boolean;
 }
 
 /**
@@ -50,6 +52,8 @@ export class KeyedRoute extends GrainRoute implements CallTarget {
     const attempts = new Attempts(clock, call.request, giveUpMs);
     /** Owner that a silo named when it refused: it has just looked. */
     let named: string | undefined;
+    /** The error of a try that may have run. */
+    let unknown: GpuBridgeError | undefined;
     for (;;) {
       let to: string | undefined;
       try {
@@ -61,11 +65,13 @@ export class KeyedRoute extends GrainRoute implements CallTarget {
       } catch (error) {
         const refusal = error instanceof CallRefused ? error.reason : undefined;
         const passing = refusal === undefined ? this.mayRepeat(call, error) : PASSING.has(refusal.code);
-        if (!passing) throw reasonOf(error);
+        if (refusal === undefined && passing) unknown = error as GpuBridgeError;
+        const mayHaveRun = refusal === undefined && to !== undefined;
+        if (!passing || this.routing.hasLeft()) throw (mayHaveRun ? undefined : unknown) ?? reasonOf(error);
         this.routing.directory.forget(this.id);
         if (refusal?.code === 'SILO_UNREACHABLE' && to !== undefined) membership.suspect(to);
         named = GpuBridgeError.is(refusal, 'GRAIN_MOVED') ? refusal.details.siloId : undefined;
-        await attempts.next(reasonOf(error) as GpuBridgeError, nameOf(this.id));
+        await attempts.next(unknown ?? (reasonOf(error) as GpuBridgeError), nameOf(this.id));
       }
     }
   }

@@ -6,6 +6,7 @@ import type { GrainSlot } from '../activations/grain-slot.js';
 import { GrainDirectory, directoryTableName } from '../directory/grain-directory.js';
 import type { MemberState } from '../membership/member-record.js';
 import type { Membership, MembershipInfo } from '../membership/membership.js';
+import type { RemoteCall } from '../messaging/remote-call.js';
 import { RemoteCalls } from '../messaging/remote-calls.js';
 import type { RemoteCallsInfo } from '../messaging/remote-calls.js';
 import type { ReferenceTable } from '../messaging/reference-codec.js';
@@ -74,6 +75,7 @@ export class SiloCluster implements ActivationServices {
   private readonly subscriptions: Disposable[] = [];
   private directory: GrainDirectory | undefined;
   private address: string | undefined;
+  private left = false;
 
   constructor(
     private readonly services: SiloClusterServices,
@@ -103,11 +105,12 @@ export class SiloCluster implements ActivationServices {
       clock,
       membership,
       placement,
-      calls: this.calls,
+      calls: { call: (to, call) => this.send(to, call) },
       get directory() {
         return directory();
       },
       giveUpMs: options.leaseMs * GIVE_UP_LEASES,
+      hasLeft: () => this.left,
     };
   }
 
@@ -174,6 +177,7 @@ export class SiloCluster implements ActivationServices {
 
   /** Ends the membership and everything that is still on its way. */
   async leave(): Promise<void> {
+    this.left = true;
     for (const subscription of this.subscriptions.splice(0)) subscription[Symbol.dispose]();
     await this.services.membership.leave();
     await this.calls.close();
@@ -192,6 +196,13 @@ export class SiloCluster implements ActivationServices {
       await release();
       throw refusalOf(error);
     }
+  }
+
+  /** Others may still name an owner of whose death this silo has heard, and whom it will not hear of again. */
+  private send(to: string, call: RemoteCall): Promise<unknown> {
+    if (!this.services.membership.isDead(to)) return this.calls.call(to, call);
+    const details = { siloId: to, reason: 'it is dead' };
+    return Promise.reject(new CallRefused(new GpuBridgeError('SILO_UNREACHABLE', details, `silo ${to} is dead`)));
   }
 
   private async claim(id: GrainId): Promise<{ readonly fencingToken: number }> {

@@ -40,6 +40,7 @@ export class StatelessRoute extends GrainRoute implements CallTarget {
     const { membership } = this.routing;
     const wanted = this.formOf(call)?.placement?.(call.args, this.id);
     const refused = new Set<string>();
+    /** What the caller hears when no silo is left: rather of a try that may have run than of one that has not. */
     let refusal: unknown;
     for (;;) {
       const to = this.choose(call, wanted, refused, refusal);
@@ -49,12 +50,12 @@ export class StatelessRoute extends GrainRoute implements CallTarget {
         if (!(error instanceof CallRefused) && !this.mayRepeat(call, error)) throw error;
         if (error instanceof CallRefused && error.reason.code === 'SILO_UNREACHABLE') membership.suspect(to);
         refused.add(to);
-        refusal = reasonOf(error);
+        if (!GpuBridgeError.is(refusal, 'OUTCOME_UNKNOWN')) refusal = reasonOf(error);
       }
     }
   }
 
-  /** When every silo has refused, the caller gets the last refusal rather than "nothing is left to choose from". */
+  /** When every silo has refused, the caller gets a refusal rather than "nothing is left to choose from". */
   private choose(
     call: RoutedCall,
     wanted: CallPlacement | undefined,

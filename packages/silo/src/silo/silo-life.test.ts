@@ -1,6 +1,8 @@
 import { GpuBridgeError, LifecycleStage } from '@gpu-bridge/abstractions';
 import type { DeactivationReason } from '@gpu-bridge/abstractions';
+import { FakeClock } from '@gpu-bridge/testkit';
 import { describe, expect, test } from 'vitest';
+import { InProcessCluster } from '../cluster/in-process-cluster.js';
 import { gate, grainClass, settled, silentServices, startSilo } from '../testing/silo-fixture.js';
 import { Silo } from './silo.js';
 
@@ -166,6 +168,24 @@ describe('the life of a silo', () => {
     hold.open();
     await settled();
     expect(silo.getInfo().activations).toBe(0);
+  });
+
+  test('a start that fails halfway leaves no member and no timers', async () => {
+    const { logger } = silentServices([]);
+    const clock = new FakeClock();
+    const cluster = new InProcessCluster({ clock, logger, storage: 'memory' });
+    const port = cluster.port();
+    const openTable = port.openTable.bind(port);
+    const reason = 'as intended';
+    port.openTable = (name, options) =>
+      name === 'reminders'
+        ? Promise.reject(new GpuBridgeError('CLUSTER_UNAVAILABLE', { engine: 'test', reason }, reason))
+        : openTable(name, options);
+    const silo = new Silo({ clock, logger, grainClasses: [], port });
+    await expect(silo.start()).rejects.toMatchObject({ code: 'CLUSTER_UNAVAILABLE' });
+    expect(silo.getInfo().state).toBe('stopped');
+    expect(clock.pending).toBe(0);
+    await cluster.close();
   });
 
   test('stops once, however often it is asked', async () => {

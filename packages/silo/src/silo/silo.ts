@@ -53,6 +53,8 @@ export interface SiloServices {
   readonly activationServices?: ActivationServices;
   /** Asked before every turn of a keyed grain; cheap. While it says no, such calls are refused. Default: as the cluster says. */
   readonly mayRunKeyed?: () => boolean;
+  /** Numbers from 0 up to 1, for directors that draw; simulations bring their own. Default: `Math.random`. */
+  readonly random?: () => number;
 }
 
 export type SiloState = 'created' | 'started' | 'draining' | 'stopped';
@@ -145,6 +147,7 @@ export class Silo implements GrainFactory, LifecycleParticipant {
       logger,
       members: membership,
       directors: services.placementDirectors ?? builtInDirectors(),
+      random: services.random,
       capacity: this.capacity,
       devices: describeDevices,
       activations: () => this.activations,
@@ -214,13 +217,13 @@ export class Silo implements GrainFactory, LifecycleParticipant {
     invariant(this.state === 'created', 'a silo starts once');
     try {
       await this.cluster?.join();
+      this.state = 'started';
+      this.scheduleSweep();
+      await this.cluster?.activate();
     } catch (error) {
-      await this.cluster?.leave();
+      await this.stop();
       throw error;
     }
-    this.state = 'started';
-    this.scheduleSweep();
-    await this.cluster?.activate();
   }
 
   /**

@@ -1,5 +1,5 @@
 import type { ClusterPort, ClusterStorage, Logger } from '@gpu-bridge/abstractions';
-import { FakeClock } from '@gpu-bridge/testkit';
+import { FakeClock, FreezableClock } from '@gpu-bridge/testkit';
 import { InProcessCluster } from '../cluster/in-process-cluster.js';
 import type { InProcessPort } from '../cluster/in-process-port.js';
 import { GrainDirectory, directoryTableName } from '../directory/grain-directory.js';
@@ -8,7 +8,6 @@ import { Membership } from '../membership/membership.js';
 import type { MembershipOptions } from '../membership/membership-options.js';
 import { GrainStateStore } from '../state/grain-state.js';
 import { FaultNetwork } from './fault-network.js';
-import { FreezableClock } from './freezable-clock.js';
 import { settled } from './silo-fixture.js';
 
 export interface Logged {

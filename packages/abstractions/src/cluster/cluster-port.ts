@@ -62,7 +62,10 @@ export interface ClusterEndpoint {
    * @throws GpuBridgeError `INVALID_ARGUMENT` for a payload above `maxPayloadBytes`.
    */
   send(to: string, payload: Uint8Array, correlation?: number): void;
-  /** Takes no more messages. Idempotent. */
+  /**
+   * Gives the address up. Messages that have arrived by then may still be handed over, and what is sent while they are goes
+   * out; when it resolves, nothing more does. Idempotent.
+   */
   close(): Promise<void>;
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { checkClusterCorrelation, checkClusterPayload } from '@gpu-bridge/abstractions';
 import type { ClusterEndpoint, Logger, MessageListener } from '@gpu-bridge/abstractions';
 import type { Msg, Subscription } from '@nats-io/transport-node';
@@ -20,6 +21,7 @@ export class NatsEndpoint implements ClusterEndpoint {
   private readonly reply = { reply: '' };
   private subscriptions: Subscription[] = [];
   private isClosed = false;
+  private closing: Promise<void> | undefined;
   private refusal: Error | undefined;
 
   constructor(
@@ -64,11 +66,22 @@ export class NatsEndpoint implements ClusterEndpoint {
     link.publish(subject, payload, this.reply);
   }
 
-  async close(): Promise<void> {
-    if (this.isClosed) return;
+  close(): Promise<void> {
+    return (this.closing ??= this.closeDown());
+  }
+
+  /** Lets arrive what the server had sent when it learnt that nobody listens any more. */
+  private async closeDown(): Promise<void> {
+    const { link } = this.services;
+    const open = this.subscriptions.filter((subscription) => !subscription.isClosed());
+    // Where the server does not answer in time, nothing arrives either.
+    await Promise.race([
+      Promise.allSettled(open.map((subscription) => subscription.drain())),
+      pause(link.timing.requestTimeoutMs, undefined, { ref: false }),
+    ]);
     this.isClosed = true;
+    for (const subscription of open) if (!subscription.isClosed()) subscription.unsubscribe();
     this.onClose();
-    for (const subscription of this.subscriptions) if (!subscription.isClosed()) subscription.unsubscribe();
   }
 
   private subjectOf(to: string): string {

@@ -75,6 +75,11 @@ export class Link implements MessageListener, TransferSender, TransferReceiver {
   }
 
   /** From now on nothing is sent or taken. */
+  /** Nothing more comes to the address. What has arrived by then is still taken in, and what is said to it goes out. */
+  async unlisten(): Promise<void> {
+    await this.endpoint?.close();
+  }
+
   async close(): Promise<void> {
     const { endpoint } = this;
     this.endpoint = undefined;

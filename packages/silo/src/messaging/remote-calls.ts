@@ -97,6 +97,14 @@ export class RemoteCalls {
     await this.current?.served.drain();
   }
 
+  /**
+   * After `drain`: gives up the address, and resolves when every call that had arrived by then has been refused. So nobody is
+   * left to guess what became of a call when this silo is reported gone.
+   */
+  async unlisten(): Promise<void> {
+    await this.current?.link.unlisten();
+  }
+
   /** Fails what waits for an answer, cancels what still runs here. Idempotent. */
   async close(): Promise<void> {
     await this.endCurrent('this silo stopped');

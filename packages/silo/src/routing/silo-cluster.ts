@@ -179,6 +179,7 @@ export class SiloCluster implements ActivationServices {
   async leave(): Promise<void> {
     this.left = true;
     for (const subscription of this.subscriptions.splice(0)) subscription[Symbol.dispose]();
+    await this.calls.unlisten();
     await this.services.membership.leave();
     await this.calls.close();
     await this.services.port.close();

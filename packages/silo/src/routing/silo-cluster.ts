@@ -1,6 +1,14 @@
 import { hostname } from 'node:os';
 import { GpuBridgeError, invariant } from '@gpu-bridge/abstractions';
-import type { Clock, ClusterPort, GrainClass, GrainId, Logger, ReminderTick } from '@gpu-bridge/abstractions';
+import type {
+  Clock,
+  ClusterPort,
+  ClusterTable,
+  GrainClass,
+  GrainId,
+  Logger,
+  ReminderTick,
+} from '@gpu-bridge/abstractions';
 import type { ActivationServices, OpenedActivation } from '../activations/activation-services.js';
 import type { GrainSlot } from '../activations/grain-slot.js';
 import { GrainDirectory, directoryTableName } from '../directory/grain-directory.js';
@@ -60,6 +68,8 @@ export interface SiloClusterInfo {
   readonly reminders: RemindersInfo;
 }
 
+/** A row that is never written; no grain has such a key. */
+const BARRIER_KEY = '=barrier';
 /** A call looks for its grain's new owner for so many leases: the old one's has to run out first. */
 const GIVE_UP_LEASES = 2;
 
@@ -73,6 +83,7 @@ export class SiloCluster implements ActivationServices {
   private readonly reminders: Reminders;
   private readonly routing: KeyedRouting & StatelessRouting;
   private readonly subscriptions: Disposable[] = [];
+  private table: ClusterTable | undefined;
   private directory: GrainDirectory | undefined;
   private address: string | undefined;
   private left = false;
@@ -145,6 +156,7 @@ export class SiloCluster implements ActivationServices {
     const { clusterEpoch } = this.options;
     await port.open();
     const table = await port.openTable(directoryTableName(clusterEpoch));
+    this.table = table;
     this.directory = new GrainDirectory({ table, membership, clock, logger }, { clusterEpoch });
     this.subscriptions.push(
       membership.onDeath((address) => this.buried(address)),
@@ -232,13 +244,22 @@ export class SiloCluster implements ActivationServices {
   }
 
   private buried(address: string): void {
-    this.calls.peerDied(address);
+    void this.endCallsTo(address);
     const { membership, logger } = this.services;
     // One is enough; when two think they are the first, the second finds nothing left.
     if (membership.members().find(({ state }) => state === 'active')?.address !== membership.address) return;
     this.opened.sweep(address).catch((error: unknown) => {
       logger.debug('the rows of a dead silo stay until they are taken over', { address, error });
     });
+  }
+
+  /**
+   * A silo that has left answered everything that it took, and what came later was refused; what says so may be on its way still,
+   * behind the news that it has left. Whatever the engine has for us arrives before its answer to a question.
+   */
+  private async endCallsTo(address: string): Promise<void> {
+    await this.table?.get(BARRIER_KEY).catch(() => undefined); // without the engine nothing is on its way
+    this.calls.peerDied(address);
   }
 
   private fence(reason: string): void {

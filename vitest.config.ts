@@ -10,6 +10,7 @@ const shared = {
   // Outcomes are asserted, never times: these limits only end what hangs, also on a busy machine.
   testTimeout: 120_000,
   hookTimeout: 120_000,
+  expect: { poll: { timeout: 60_000 } },
   setupFiles: [fileURLToPath(new URL('tests/support/property-seed.ts', import.meta.url))],
 };
 const withoutSuffixes = { ...shared, exclude: [...exclude, ...suffixes] };

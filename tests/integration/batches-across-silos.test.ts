@@ -1,13 +1,11 @@
 import { Tokens } from '@gpu-bridge/abstractions';
-import type { Clock, GrainFactory, Logger } from '@gpu-bridge/abstractions';
+import type { GrainFactory } from '@gpu-bridge/abstractions';
 import { getBatchGrain } from '@gpu-bridge/grains';
-import { addGpuBridge } from '@gpu-bridge/hosting';
 import type { GpuBridgeHostOptions } from '@gpu-bridge/hosting';
 import { f64, i64, input, mapKernel, output, uniform } from '@gpu-bridge/kernels';
-import { SystemClock } from '@gpu-bridge/runtime';
-import { InProcessCluster, Silo } from '@gpu-bridge/silo';
-import { Container } from 'inversify';
+import { Silo } from '@gpu-bridge/silo';
 import { describe, expect, test } from 'vitest';
+import { InProcessTestCluster } from '../support/cluster/in-process-test-cluster.js';
 
 const scale = mapKernel(
   'scale',
@@ -18,33 +16,8 @@ const scale = mapKernel(
   },
 );
 
-const ignore = (): void => undefined;
-const logger: Logger = { debug: ignore, info: ignore, warn: ignore, error: ignore };
-
-/** Whole hosts in one process, that find each other over an in-process cluster; stops them also when the test fails. */
-class Hosts implements AsyncDisposable {
-  private readonly clock: Clock = new SystemClock();
-  private readonly cluster = new InProcessCluster({ clock: this.clock, logger, storage: 'memory' });
-  private readonly stops: (() => Promise<void>)[] = [];
-
-  async start(siloId: string, options: GpuBridgeHostOptions): Promise<Container> {
-    const container = new Container();
-    const host = addGpuBridge(container, { kernels: [scale], silo: { siloId }, ...options });
-    container.rebind<Logger>(Tokens.Logger).toConstantValue(logger);
-    container.bind(Tokens.ClusterPort).toConstantValue(this.cluster.port());
-    await host.start();
-    this.stops.unshift(() => host.stop());
-    return container;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const stop of this.stops) await stop();
-    await this.cluster.close();
-  }
-}
-
-const WITH_DEVICE: GpuBridgeHostOptions = { cpu: { workers: 1, arenaMiB: 64 } };
-const WITHOUT: GpuBridgeHostOptions = { cpu: false, requireDevice: false };
+const WITH_DEVICE: GpuBridgeHostOptions = { kernels: [scale], cpu: { workers: 1, arenaMiB: 64 } };
+const WITHOUT: GpuBridgeHostOptions = { kernels: [scale], cpu: false, requireDevice: false };
 const ITEMS = 1_000;
 const inputs = (factor: number) => ({
   factor,
@@ -52,20 +25,12 @@ const inputs = (factor: number) => ({
   n: BigInt64Array.from({ length: ITEMS }, (_, i) => BigInt(i) - 2n ** 60n),
 });
 
-/** Until a silo sees so many others as active. */
-async function sees(container: Container, members: number): Promise<void> {
-  const silo = container.get(Silo);
-  await expect
-    .poll(() => silo.getInfo().cluster!.members.filter(({ state }) => state === 'active').length)
-    .toBe(members);
-}
-
 describe('batches of a cluster', () => {
   test('run on the silo that has a device, and come back whole', async () => {
-    await using hosts = new Hosts();
-    const device = await hosts.start('device', WITH_DEVICE);
-    const front = await hosts.start('front', WITHOUT);
-    await sees(front, 2);
+    await using cluster = new InProcessTestCluster();
+    const device = await cluster.start('device', WITH_DEVICE);
+    const front = await cluster.start('front', WITHOUT);
+    await cluster.sees(front, 2);
     const grain = getBatchGrain(front.get<GrainFactory>(Tokens.GrainFactory), scale);
     const executions = await Promise.all(
       Array.from({ length: 8 }, (_, i) => grain.execute(inputs(i), { tenant: 'acme' })),
@@ -87,10 +52,10 @@ describe('batches of a cluster', () => {
   });
 
   test('stay where they are called while the device there is free', async () => {
-    await using hosts = new Hosts();
-    await hosts.start('other', WITH_DEVICE);
-    const own = await hosts.start('own', WITH_DEVICE);
-    await sees(own, 2);
+    await using cluster = new InProcessTestCluster();
+    await cluster.start('other', WITH_DEVICE);
+    const own = await cluster.start('own', WITH_DEVICE);
+    await cluster.sees(own, 2);
     const grain = getBatchGrain(own.get<GrainFactory>(Tokens.GrainFactory), scale);
     for (let i = 0; i < 20; i++) {
       const execution = await grain.execute(inputs(i));
@@ -100,10 +65,10 @@ describe('batches of a cluster', () => {
   });
 
   test('run on a CPU when no silo has the GPU that is wanted, which shows in the result and is counted', async () => {
-    await using hosts = new Hosts();
-    await hosts.start('device', WITH_DEVICE);
-    const front = await hosts.start('front', WITHOUT);
-    await sees(front, 2);
+    await using cluster = new InProcessTestCluster();
+    await cluster.start('device', WITH_DEVICE);
+    const front = await cluster.start('front', WITHOUT);
+    await cluster.sees(front, 2);
     const grain = getBatchGrain(front.get<GrainFactory>(Tokens.GrainFactory), scale);
     const execution = await grain.execute(inputs(1), { deviceType: 'gpu' });
     expect(await execution.result).toMatchObject({ outcome: 'completed', deviceType: 'cpu', fallback: true });
@@ -112,10 +77,10 @@ describe('batches of a cluster', () => {
   });
 
   test('fail as local ones do: with the error of the kernel’s silo', async () => {
-    await using hosts = new Hosts();
-    await hosts.start('device', WITH_DEVICE);
-    const front = await hosts.start('front', WITHOUT);
-    await sees(front, 2);
+    await using cluster = new InProcessTestCluster();
+    await cluster.start('device', WITH_DEVICE);
+    const front = await cluster.start('front', WITHOUT);
+    await cluster.sees(front, 2);
     const grain = getBatchGrain(front.get<GrainFactory>(Tokens.GrainFactory), scale);
     const short = { ...inputs(1), n: new BigInt64Array(3) };
     await expect(grain.execute(short)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });

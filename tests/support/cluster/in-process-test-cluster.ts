@@ -1,0 +1,40 @@
+import { Tokens } from '@gpu-bridge/abstractions';
+import type { Clock, Logger } from '@gpu-bridge/abstractions';
+import { addGpuBridge } from '@gpu-bridge/hosting';
+import type { GpuBridgeHostOptions } from '@gpu-bridge/hosting';
+import { SystemClock } from '@gpu-bridge/runtime';
+import { InProcessCluster, Silo } from '@gpu-bridge/silo';
+import { Container } from 'inversify';
+import { expect } from 'vitest';
+
+const ignore = (): void => undefined;
+const logger: Logger = { debug: ignore, info: ignore, warn: ignore, error: ignore };
+
+/** Whole hosts in one process, that find each other over an in-process cluster; stops them also when the test fails. */
+export class InProcessTestCluster implements AsyncDisposable {
+  private readonly clock: Clock = new SystemClock();
+  private readonly cluster = new InProcessCluster({ clock: this.clock, logger, storage: 'memory' });
+  private readonly stops: (() => Promise<void>)[] = [];
+
+  async start(siloId: string, options: GpuBridgeHostOptions): Promise<Container> {
+    const container = new Container();
+    const host = addGpuBridge(container, { silo: { siloId }, ...options });
+    container.rebind<Logger>(Tokens.Logger).toConstantValue(logger);
+    container.bind(Tokens.ClusterPort).toConstantValue(this.cluster.port());
+    await host.start();
+    this.stops.unshift(() => host.stop());
+    return container;
+  }
+
+  /** Waits until that silo sees so many as active, itself included. */
+  async sees(container: Container, silos: number): Promise<void> {
+    const silo = container.get(Silo);
+    const active = () => silo.getInfo().cluster!.members.filter(({ state }) => state === 'active').length;
+    await expect.poll(active).toBe(silos);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const stop of this.stops) await stop();
+    await this.cluster.close();
+  }
+}

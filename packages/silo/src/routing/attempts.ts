@@ -27,7 +27,26 @@ export class Attempts {
   async next(reason: GpuBridgeError, what: string): Promise<void> {
     const delayMs = DELAYS_MS[Math.min(this.made++, DELAYS_MS.length - 1)]!;
     if (this.clock.nowMs() + delayMs - this.startMs > this.giveUpMs) throw reason;
-    if (delayMs > 0) await this.wait(delayMs);
+    if (delayMs > 0) await this.pause(delayMs).ended;
+    this.check(what);
+  }
+
+  /**
+   * The answer to a question, unless the request is over before it comes.
+   *
+   * @throws what the question rejects with; GpuBridgeError `CANCELLED`, `DEADLINE_EXCEEDED`.
+   */
+  async within<T>(answer: Promise<T>, what: string): Promise<T> {
+    if (this.request.signal === undefined && this.request.deadlineNs === undefined) return answer;
+    const pause = this.pause(MAX_DELAY_MS);
+    const answered = answer.then(ignore, ignore);
+    await Promise.race([answered, pause.ended]);
+    pause.cancel();
+    this.check(what);
+    return answer;
+  }
+
+  private check(what: string): void {
     const { signal, deadlineNs } = this.request;
     if (signal?.aborted) throw new GpuBridgeError('CANCELLED', { what }, `the call of ${what} was cancelled`);
     if (deadlineNs !== undefined && this.clock.nowNs() >= deadlineNs) {
@@ -35,18 +54,23 @@ export class Attempts {
     }
   }
 
-  /** Until the delay is over, or the request, whichever is first. */
-  private wait(delayMs: number): Promise<void> {
+  /** Ends with the delay, or the request, whichever is first. */
+  private pause(delayMs: number): { readonly ended: Promise<void>; cancel(): void } {
     const { signal, deadlineNs } = this.request;
-    const leftMs = deadlineNs === undefined ? delayMs : Number(deadlineNs - this.clock.nowNs()) / 1e6;
-    return new Promise((resolve) => {
-      const done = (): void => {
-        timer.cancel();
-        signal?.removeEventListener('abort', done);
-        resolve();
-      };
-      const timer = this.clock.schedule(done, Math.max(0, Math.min(delayMs, leftMs)));
-      signal?.addEventListener('abort', done);
-    });
+    const leftMs = deadlineNs === undefined ? delayMs : Math.ceil(Number(deadlineNs - this.clock.nowNs()) / 1e6);
+    let end = ignore;
+    const ended = new Promise<void>((resolve) => (end = resolve));
+    const timer = this.clock.schedule(() => cancel(), Math.max(0, Math.min(delayMs, leftMs)));
+    const cancel = (): void => {
+      timer.cancel();
+      signal?.removeEventListener('abort', cancel);
+      end();
+    };
+    signal?.addEventListener('abort', cancel);
+    return { ended, cancel };
   }
 }
+
+const ignore = (): void => undefined;
+/** Timers take a signed 32-bit delay. */
+const MAX_DELAY_MS = 2 ** 31 - 1;

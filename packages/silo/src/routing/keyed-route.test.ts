@@ -1,4 +1,5 @@
 import { GpuBridgeError } from '@gpu-bridge/abstractions';
+import type { RequestContext } from '@gpu-bridge/abstractions';
 import { FakeClock } from '@gpu-bridge/testkit';
 import { expect, test } from 'vitest';
 import { GrainMethod } from '../activations/grain-method.js';
@@ -16,7 +17,10 @@ const unreachable = new CallRefused(
 const notFound = new GpuBridgeError('GRAIN_NOT_FOUND', { grain: 'test', known: [] }, 'nobody hosts it');
 
 /** A route to silos that answer one try after the other, the last answer repeated; `place` chooses them. */
-function routeTo(answers: Error[], { place = (): string => 'b.1', hasLeft = false } = {}) {
+function routeTo(
+  answers: Error[],
+  { place = (): string => 'b.1', hasLeft = false, lookUp = (): Promise<undefined> => Promise.resolve(undefined) } = {},
+) {
   const clock = new FakeClock();
   const { logger } = silentServices([]);
   const figures = { siloId: 'a', capacity: new CapacityLedger(1), devices: () => [], activations: () => 0 };
@@ -30,7 +34,7 @@ function routeTo(answers: Error[], { place = (): string => 'b.1', hasLeft = fals
       siloId: 'a',
       clock,
       membership: { address: 'a.1', find: () => undefined, suspect: () => undefined },
-      directory: { cached: () => undefined, lookUp: () => Promise.resolve(undefined), forget: () => undefined },
+      directory: { cached: () => undefined, lookUp, forget: () => undefined },
       placement: { choose: place },
       calls: {
         call: (to) => {
@@ -42,8 +46,8 @@ function routeTo(answers: Error[], { place = (): string => 'b.1', hasLeft = fals
       hasLeft: () => hasLeft,
     },
   );
-  const call = async (): Promise<unknown> => {
-    const outcome = route.call(new GrainMethod('test', 'run'), [], {}).catch((error: unknown) => error);
+  const call = async (request: RequestContext = {}): Promise<unknown> => {
+    const outcome = route.call(new GrainMethod('test', 'run'), [], request).catch((error: unknown) => error);
     await clock.runFor(5_000_000_000n);
     return outcome;
   };
@@ -77,4 +81,14 @@ test('a silo that has left its cluster does not look for another silo', async ()
   const { call, made } = routeTo([unreachable], { hasLeft: true });
   expect(await call()).toBe(unreachable.reason);
   expect(made).toHaveLength(1);
+});
+
+test('a call waits for an engine that does not answer no longer than its request lasts', async () => {
+  const never = (): Promise<undefined> => new Promise(() => undefined);
+  const { call, made } = routeTo([unreachable], { lookUp: never });
+  expect(await call({ deadlineNs: 300_000_000n })).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+  const given = new AbortController();
+  queueMicrotask(() => given.abort());
+  expect(await call({ signal: given.signal })).toMatchObject({ code: 'CANCELLED' });
+  expect(made).toEqual([]);
 });

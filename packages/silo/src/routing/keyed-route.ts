@@ -57,7 +57,7 @@ export class KeyedRoute extends GrainRoute implements CallTarget {
     for (;;) {
       let to: string | undefined;
       try {
-        const owner = named === undefined ? await this.liveOwner() : { address: named, fencingToken: 0 };
+        const owner = named === undefined ? await this.liveOwner(attempts) : { address: named, fencingToken: 0 };
         to = owner?.address ?? this.choose(call.request);
         if (to === membership.address) return await this.callHere(call);
         const fencingToken = owner?.fencingToken ?? 0;
@@ -96,11 +96,13 @@ export class KeyedRoute extends GrainRoute implements CallTarget {
    * Undefined when the grain has no owner, or one that is no member: a silo that is chosen then claims the grain, and finds out
    * whether that owner is dead or merely so new that it is not known here.
    */
-  private async liveOwner(): Promise<{ readonly address: string; readonly fencingToken: number } | undefined> {
+  private async liveOwner(
+    attempts: Attempts,
+  ): Promise<{ readonly address: string; readonly fencingToken: number } | undefined> {
     const { directory, membership } = this.routing;
     let entry = directory.cached(this.id);
     try {
-      entry ??= await directory.lookUp(this.id);
+      entry ??= await attempts.within(directory.lookUp(this.id), nameOf(this.id));
     } catch (error) {
       // Nothing has run: the engine was not there to be asked.
       throw GpuBridgeError.is(error, 'CLUSTER_UNAVAILABLE') ? new CallRefused(error) : error;

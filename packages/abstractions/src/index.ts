@@ -123,6 +123,8 @@ export type {
   ResolvedHealthOptions,
   ResolvedNativeDeviceOptions,
   ResolvedNativeOptions,
+  TenantOptions,
+  TenantsOptions,
 } from './bridge/options.js';
 export type {
   ComputeBackend,
@@ -185,3 +187,25 @@ export type {
   GrainReference,
   GrainType,
 } from './grains/grain.js';
+export type {
+  DatasetColumnRef,
+  DatasetColumns,
+  DatasetData,
+  DatasetDefinition,
+  DatasetLease,
+  DatasetOptions,
+  DatasetResidency,
+  DatasetSource,
+  DatasetStore,
+  EpochInfo,
+  OpenDatasetOptions,
+} from './datasets/dataset.js';
+export type {
+  AuditInfo,
+  ClusterView,
+  SecurityCounters,
+  SiloDiagnostics,
+  SiloStatus,
+  TenantInfo,
+} from './diagnostics/silo-diagnostics.js';
+export type { AuditPolicy, AuditedColumn, EndedJob, JobRecorder } from './audit/job-audit.js';

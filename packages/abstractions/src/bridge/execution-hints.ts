@@ -44,6 +44,8 @@ export interface GpuExecutionHints {
   readonly tenant?: string;
   /** Version of the input snapshot, copied to the result. */
   readonly epoch?: string;
+  /** W3C trace context of the caller's span; the job's span is its child. */
+  readonly traceparent?: string;
 }
 
 const FIELDS = new Set<string>([
@@ -55,6 +57,7 @@ const FIELDS = new Set<string>([
   'deadlineNs',
   'tenant',
   'epoch',
+  'traceparent',
 ] satisfies (keyof GpuExecutionHints)[]);
 
 /** @throws GpuBridgeError `INVALID_ARGUMENT` naming the field, the value and what was allowed. */
@@ -65,13 +68,24 @@ export function checkHints(hints: GpuExecutionHints): void {
     if (!FIELDS.has(field))
       throw GpuBridgeError.invalidArgument(`hints.${field}`, field, `one of ${[...FIELDS].join(', ')}`);
   }
-  const { preferredDevice, deviceType, priority, maxMicroBatch, executionMode, deadlineNs, tenant, epoch } = hints;
+  const {
+    preferredDevice,
+    deviceType,
+    priority,
+    maxMicroBatch,
+    executionMode,
+    deadlineNs,
+    tenant,
+    epoch,
+    traceparent,
+  } = hints;
   oneOf('deviceType', deviceType, DEVICE_TYPES);
   oneOf('priority', priority, PRIORITIES);
   oneOf('executionMode', executionMode, [...EXECUTION_MODES, 'auto']);
   text('preferredDevice', preferredDevice);
   text('tenant', tenant);
   text('epoch', epoch);
+  text('traceparent', traceparent);
   if (
     maxMicroBatch !== undefined &&
     !(Number.isInteger(maxMicroBatch) && maxMicroBatch >= 1 && maxMicroBatch <= 2 ** 24)

@@ -1,5 +1,6 @@
 import { GpuBridgeError } from '../errors/gpu-bridge-error.js';
 import type { KernelDefinition } from '../kernels/definition.js';
+import type { Priority } from './execution-hints.js';
 
 /** Options of `addGpuBridge`. Everything has a safe default. */
 export interface GpuBridgeOptions {
@@ -19,7 +20,31 @@ export interface GpuBridgeOptions {
    */
   readonly requireDevice?: boolean;
   readonly broker?: BrokerOptions;
+  readonly tenants?: TenantsOptions;
   readonly health?: HealthOptions;
+}
+
+/** Limits by tenant. They hold on each device of a silo, not for the cluster. */
+export interface TenantsOptions {
+  /** For tenants without limits of their own. */
+  readonly defaults?: TenantOptions;
+  /** By tenant name; what one leaves out is taken from `defaults`. */
+  readonly named?: Readonly<Record<string, TenantOptions>>;
+}
+
+export interface TenantOptions {
+  /** Share of a device under contention, above 0. Default 1. */
+  readonly weight?: number;
+  /** Jobs that may wait on one device, 1 … 10^6. Default 1,024. */
+  readonly queueLimit?: number;
+  /** Jobs per second that it may submit to one device in the long run, above 0; beyond it: `RATE_LIMITED`. Default: no limit. */
+  readonly jobsPerSecond?: number;
+  /** Jobs that it may submit at once after a pause, 1 … 10^6. Default: as many as in one second. */
+  readonly burstJobs?: number;
+  /** Arena of one device that its jobs, results, allocations and datasets may take together, MiB; beyond it: `QUOTA_EXCEEDED`. Default: no limit. */
+  readonly arenaMiB?: number;
+  /** Highest priority that its jobs may have; a higher one that is asked for counts as this. Default `high`. */
+  readonly highestPriority?: Priority;
 }
 
 export interface CpuDeviceOptions {

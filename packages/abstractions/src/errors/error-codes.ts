@@ -57,6 +57,25 @@ export interface ErrorDetails {
   CLUSTER_UNAVAILABLE: { readonly engine: string; readonly reason: string };
   STORAGE_UNAVAILABLE: { readonly what: string; readonly reason: string };
   STREAM_FULL: { readonly stream: string; readonly maxEntries: number };
+  RATE_LIMITED: { readonly tenant: string; readonly retryAfterNs: bigint };
+  QUOTA_EXCEEDED: {
+    readonly tenant: string;
+    readonly deviceId: string;
+    readonly requestedBytes: number;
+    readonly usedBytes: number;
+    readonly quotaBytes: number;
+  };
+  /** `what`: `allocation`, `dataset ID`, `job ID`; the owner is not told. */
+  FOREIGN_HANDLE: { readonly what: string; readonly tenant: string };
+  DATASET_NOT_FOUND: {
+    readonly dataset: string;
+    readonly epoch: string | undefined;
+    readonly known: readonly string[];
+  };
+  SUBSCRIBER_DETACHED: { readonly stream: string; readonly reason: string; readonly droppedItems: number };
+  AUDIT_UNAVAILABLE: { readonly folder: string; readonly reason: string };
+  AUDIT_RECORD_NOT_FOUND: { readonly jobId: string };
+  AUDIT_RECORD_INVALID: { readonly record: number; readonly segment: string; readonly reason: string };
 }
 
 export type ErrorCode = keyof ErrorDetails;
@@ -94,4 +113,12 @@ export const RETRY_ADVICE: Readonly<Record<ErrorCode, RetryAdvice>> = {
   CLUSTER_UNAVAILABLE: 'same-device',
   STORAGE_UNAVAILABLE: 'never',
   STREAM_FULL: 'same-device',
+  RATE_LIMITED: 'same-device',
+  QUOTA_EXCEEDED: 'same-device',
+  FOREIGN_HANDLE: 'never',
+  DATASET_NOT_FOUND: 'never',
+  SUBSCRIBER_DETACHED: 'never',
+  AUDIT_UNAVAILABLE: 'never',
+  AUDIT_RECORD_NOT_FOUND: 'never',
+  AUDIT_RECORD_INVALID: 'never',
 };

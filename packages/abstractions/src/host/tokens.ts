@@ -1,7 +1,10 @@
+import type { JobRecorder } from '../audit/job-audit.js';
 import type { ComputeBackend } from '../backend/compute-backend.js';
 import type { GpuBridge } from '../bridge/gpu-bridge.js';
 import type { ResolvedGpuBridgeOptions } from '../bridge/options.js';
 import type { ClusterPort } from '../cluster/cluster-port.js';
+import type { DatasetStore } from '../datasets/dataset.js';
+import type { ClusterView } from '../diagnostics/silo-diagnostics.js';
 import type { GrainCallFilter } from '../grains/call-filter.js';
 import type { GrainClass, GrainFactory } from '../grains/grain.js';
 import type { KernelCompiler } from '../kernels/descriptor.js';
@@ -26,6 +29,10 @@ export const Tokens = {
   /** Multi-bound: every backend that may have devices. */
   ComputeBackend: token<ComputeBackend>('ComputeBackend'),
   GpuBridge: token<GpuBridge>('GpuBridge'),
+  DatasetStore: token<DatasetStore>('DatasetStore'),
+  /** Bound where jobs are audited. */
+  JobRecorder: token<JobRecorder>('JobRecorder'),
+  ClusterView: token<ClusterView>('ClusterView'),
   /** Multi-bound: started and stopped with the silo, by stage. */
   LifecycleParticipant: token<LifecycleParticipant>('LifecycleParticipant'),
   /** Multi-bound: classes the silo can activate. */

@@ -70,7 +70,7 @@ describeWithNats('over nats-server', () => {
     const isAboutWrites = ({ name }: ClusterPortCase): boolean =>
       /contend|revision|sequence|messageId/.test(name) && !name.startsWith('leaves nothing out');
     for (const test of clusterPortCases.filter(isAboutWrites)) {
-      it(test.name, async ({ skip }) => {
+      it.concurrent(test.name, async ({ skip }) => {
         const { outcome } = await runClusterPortCase(test, {
           ...subject,
           lacks: { restart: 'the servers are shared' },

@@ -1,7 +1,7 @@
 import { CLUSTER_PORT_FAULTS, clusterPortCases, describeClusterPortContract } from '@gpu-bridge/testkit';
 import { faultyClusterSubject, runClusterPortCase } from '@gpu-bridge/testkit';
 import type { ClusterPortFault } from '@gpu-bridge/testkit';
-import { describe, expect, it } from 'vitest';
+import { describe, it } from 'vitest';
 import { inProcess, inProcessWithDelays, inProcessWithFiles } from '../support/in-process-cluster.js';
 
 describeClusterPortContract(inProcess);
@@ -13,7 +13,7 @@ const boundMs = 400;
 
 describe('the contract suite of cluster ports', () => {
   for (const [fault, description] of Object.entries(CLUSTER_PORT_FAULTS) as [ClusterPortFault, string][]) {
-    it(`fails a port that ${description}`, async () => {
+    it.concurrent(`fails a port that ${description}`, async ({ expect }) => {
       const forgets = fault === 'rows-forgotten' || fault === 'streams-forgotten';
       const right = forgets ? inProcessWithFiles : { ...inProcess, boundMs };
       const subject = faultyClusterSubject(right, fault);

@@ -32,7 +32,8 @@ export function describeClusterPortContract(subject: ClusterPortSubject): void {
     // Above the bound of a case, so that its message is what a hanging case shows.
     const timeout = (CASE_BOUNDS + 1) * (subject.boundMs ?? 30_000);
     for (const test of clusterPortCases) {
-      it(test.name, { timeout }, async ({ skip }) => {
+      // Every case has a cluster of its own, and mostly waits.
+      it.concurrent(test.name, { timeout }, async ({ skip }) => {
         const result = await runClusterPortCase(test, subject);
         if (result.outcome === 'pass') return;
         unsupported.push(`${test.name} (${result.reason})`);

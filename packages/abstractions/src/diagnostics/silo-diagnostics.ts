@@ -57,7 +57,10 @@ export interface AuditInfo {
   /** Recorded and not yet on disk: what a crash now would lose. */
   readonly pendingRecords: number;
   readonly pendingBytes: number;
+  /** Why nothing can be recorded any more: jobs of audited kernels are refused from then on. */
   readonly failed: string | undefined;
+  /** Jobs that were under way then and ended without a record. */
+  readonly lostRecords: number;
 }
 
 /** One silo of the cluster as others see it. */

@@ -4,6 +4,8 @@ export const LifecycleStage = {
   Cluster: 2_000,
   /** Kernels compile, devices open, executors start. */
   Devices: 4_000,
+  /** What jobs are recorded in is open, until the last one has ended. */
+  Audit: 5_000,
   /** Broker accepts jobs. */
   Broker: 6_000,
   /** Grains may activate. */

@@ -203,6 +203,8 @@ export type {
 export type {
   AuditInfo,
   ClusterView,
+  GpuDiagnostics,
+  LostSilo,
   SecurityCounters,
   SiloDiagnostics,
   SiloStatus,

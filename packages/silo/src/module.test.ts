@@ -1,5 +1,5 @@
 import { Tokens } from '@gpu-bridge/abstractions';
-import type { GpuPlacementDirector, GrainCallFilter } from '@gpu-bridge/abstractions';
+import type { ClusterView, GpuPlacementDirector, GrainCallFilter } from '@gpu-bridge/abstractions';
 import { Container } from 'inversify';
 import { describe, expect, test } from 'vitest';
 import { siloModule } from './module.js';
@@ -29,6 +29,26 @@ describe('siloModule', () => {
     expect(silo.siloId).toBe('bound');
     expect(bound.get(Tokens.GrainFactory)).toBe(silo);
     expect(bound.getAll(Tokens.LifecycleParticipant)).toEqual([silo]);
+  });
+
+  test('shows a silo alone to the services of its own grains', async () => {
+    const bound = container();
+    bound.bind(Tokens.GrainClass).toResolvedValue(
+      (view: ClusterView) =>
+        grainClass({ type: 'looker' }, () => ({
+          look: async () => view.silos().map(({ siloId, state }) => `${siloId} ${state}`),
+        })),
+      [Tokens.ClusterView],
+    );
+    const silo = bound.get(Silo);
+    const view = bound.get<ClusterView>(Tokens.ClusterView);
+    expect(view.silos()).toMatchObject([{ siloId: 'bound', state: 'joining', seenAgoMs: 0, devices: [] }]);
+    await silo.start();
+    expect(view).toMatchObject({ siloId: 'bound' });
+    expect(view.silos()).toMatchObject([{ state: 'active' }]);
+    expect(view.lost()).toEqual([]);
+    await silo.stop();
+    expect(view.silos()).toMatchObject([{ state: 'draining' }]);
   });
 
   test('hosts every grain class that is bound', async () => {

@@ -12,16 +12,22 @@ import { ContainerModule } from 'inversify';
 import { builtInDirectors } from './placement/built-in-directors.js';
 import { capacityOf } from './placement/device-capacity.js';
 import { SiloSupervisor } from './supervision/silo-supervisor.js';
+import { LateClusterView } from './silo/late-cluster-view.js';
 import { Silo } from './silo/silo.js';
+import { resolveSiloOptions } from './silo/silo-options.js';
 import type { SiloOptions } from './silo/silo-options.js';
 
 /**
- * Binds one silo as `Silo`, `Tokens.GrainFactory` and a lifecycle participant. Needs `Tokens.Clock` and
+ * Binds one silo as `Silo`, `Tokens.GrainFactory`, `Tokens.ClusterView` and a lifecycle participant. Needs `Tokens.Clock` and
  * `Tokens.Logger`; takes every `Tokens.GrainClass`, `Tokens.PlacementDirector` and
  * `Tokens.GrainCallFilter` bound when it is first resolved. With a `Tokens.ClusterPort` it is a silo of that cluster, and
  * `SiloSupervisor` can be resolved.
+ *
+ * @throws GpuBridgeError `INVALID_ARGUMENT` for an unknown option or a value out of its range.
  */
 export function siloModule(options?: SiloOptions): ContainerModule {
+  const resolved = resolveSiloOptions(options);
+  const view = new LateClusterView(resolved.siloId);
   return new ContainerModule(({ bind }) => {
     for (const director of builtInDirectors()) {
       bind<GpuPlacementDirector>(Tokens.PlacementDirector).toConstantValue(director);
@@ -38,7 +44,7 @@ export function siloModule(options?: SiloOptions): ContainerModule {
           port: ClusterPort | undefined,
         ) => {
           const describeDevices = () => capacityOf(bridge);
-          return new Silo(
+          const silo = new Silo(
             {
               clock,
               logger,
@@ -48,8 +54,10 @@ export function siloModule(options?: SiloOptions): ContainerModule {
               callFilters: callFilters ?? [],
               ...(port === undefined ? {} : { port }),
             },
-            options,
+            resolved,
           );
+          view.attach(silo);
+          return silo;
         },
         [
           Tokens.Clock,
@@ -62,13 +70,11 @@ export function siloModule(options?: SiloOptions): ContainerModule {
         ],
       )
       .inSingletonScope();
+    bind(Tokens.ClusterView).toConstantValue(view);
     bind(SiloSupervisor)
       .toResolvedValue(
         (port: ClusterPort, clock: Clock, logger: Logger) =>
-          new SiloSupervisor(
-            { port, clock, logger },
-            options?.leaseMs === undefined ? {} : { leaseMs: options.leaseMs },
-          ),
+          new SiloSupervisor({ port, clock, logger }, { leaseMs: resolved.leaseMs }),
         [Tokens.ClusterPort, Tokens.Clock, Tokens.Logger],
       )
       .inSingletonScope();

@@ -1,5 +1,6 @@
 import type { DeviceInfo } from '../bridge/gpu-bridge.js';
 import type { EpochInfo } from '../datasets/dataset.js';
+import type { DeviceCapacity } from '../placement/placement.js';
 
 /** What a tenant has done on this silo. Counters start at 0 with the silo and never fall. */
 export interface TenantInfo {
@@ -63,11 +64,33 @@ export interface AuditInfo {
   readonly lostRecords: number;
 }
 
+/** What this silo says about itself; under `Tokens.GpuDiagnostics`. */
+export interface GpuDiagnostics {
+  /** As everything is now; some hundred objects per device, so nothing for every call. */
+  snapshot(): SiloDiagnostics;
+}
+
 /** One silo of the cluster as others see it. */
 export interface SiloStatus {
   readonly siloId: string;
   readonly address: string;
   readonly state: 'joining' | 'active' | 'draining' | 'suspect';
+  /** Time since it gave a sign of life, ms; 0 of the own silo. */
+  readonly seenAgoMs: number;
+  /** What it said then. */
+  readonly devices: readonly DeviceCapacity[];
+}
+
+/** A silo that is dead for good and had not left by itself. */
+export interface LostSilo {
+  readonly siloId: string;
+  readonly address: string;
+  /** Time since its last sign of life, ms. */
+  readonly seenAgoMs: number;
+  /** Time since its death was proven, ms. */
+  readonly deadForMs: number;
+  /** What it had said last. */
+  readonly devices: readonly DeviceCapacity[];
 }
 
 /** Who is in the cluster, as this silo knows; a silo without a cluster knows itself. Under `Tokens.ClusterView`. */
@@ -75,4 +98,6 @@ export interface ClusterView {
   readonly siloId: string;
   /** Live members and suspects, own included, by id. A dead silo is in the list until its death is proven. */
   silos(): readonly SiloStatus[];
+  /** Silos whose death was proven within the last ten minutes, by id; not those that have left, or are back. */
+  lost(): readonly LostSilo[];
 }

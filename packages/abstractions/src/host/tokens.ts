@@ -4,7 +4,7 @@ import type { GpuBridge } from '../bridge/gpu-bridge.js';
 import type { ResolvedGpuBridgeOptions } from '../bridge/options.js';
 import type { ClusterPort } from '../cluster/cluster-port.js';
 import type { DatasetStore } from '../datasets/dataset.js';
-import type { ClusterView } from '../diagnostics/silo-diagnostics.js';
+import type { ClusterView, GpuDiagnostics } from '../diagnostics/silo-diagnostics.js';
 import type { GrainCallFilter } from '../grains/call-filter.js';
 import type { GrainClass, GrainFactory } from '../grains/grain.js';
 import type { KernelCompiler } from '../kernels/descriptor.js';
@@ -33,6 +33,7 @@ export const Tokens = {
   /** Bound where jobs are audited. */
   JobRecorder: token<JobRecorder>('JobRecorder'),
   ClusterView: token<ClusterView>('ClusterView'),
+  GpuDiagnostics: token<GpuDiagnostics>('GpuDiagnostics'),
   /** Multi-bound: started and stopped with the silo, by stage. */
   LifecycleParticipant: token<LifecycleParticipant>('LifecycleParticipant'),
   /** Multi-bound: classes the silo can activate. */

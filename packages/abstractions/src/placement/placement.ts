@@ -80,6 +80,11 @@ export interface GpuPlacementDirector {
   /** Whether stateless workers are placed anew for every call; otherwise they are where their caller is, if it hosts them. */
   readonly placesEveryCall: boolean;
   /**
+   * Its calls run on the chosen silo however full that is, and are not counted among its placed calls: for questions to a silo
+   * rather than work. Default false.
+   */
+  readonly needsNoRoom?: boolean;
+  /**
    * @returns the chosen candidate's `siloId`.
    * @throws GpuBridgeError `DEVICE_NOT_FOUND` when nothing fits and the strategy wants no less, `SILO_BUSY` when all that
    *   fit are full.

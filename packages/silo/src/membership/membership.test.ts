@@ -463,3 +463,41 @@ describe('Membership', () => {
     }
   });
 });
+
+describe('silos that are lost', () => {
+  test('are told for ten minutes with what they said last; those that left, or are back, are not', async () => {
+    const fixture = new ClusterFixture();
+    const a = await fixture.join('a');
+    const b = await fixture.join('b');
+    const c = await fixture.join('c');
+    await c.membership.drain();
+    await c.membership.leave();
+    b.freeze();
+    await fixture.run(2_000);
+    expect(a.membership.lost()).toEqual([]);
+    expect(a.membership.seenAgoMs(b.address)).toBeGreaterThanOrEqual(2_000);
+    expect(a.membership.seenAgoMs(a.address)).toBe(0);
+    await fixture.run(20_000);
+    const [lost] = a.membership.lost();
+    expect(a.membership.lost()).toHaveLength(1);
+    expect(lost).toMatchObject({ siloId: 'b', address: b.address, devices: [] });
+    expect(lost!.seenAgoMs).toBeGreaterThan(lost!.deadForMs + 10_000);
+    await fixture.run(590_000);
+    expect(a.membership.lost()).toHaveLength(1);
+    await fixture.run(20_000);
+    expect(a.membership.lost()).toEqual([]);
+  });
+
+  test('are back with their next incarnation', async () => {
+    const fixture = new ClusterFixture();
+    const a = await fixture.join('a');
+    const b = await fixture.join('b');
+    b.freeze();
+    await fixture.run(22_000);
+    expect(a.membership.lost()).toMatchObject([{ siloId: 'b' }]);
+    b.thaw();
+    await fixture.run(5_000);
+    expect(a.siloIds()).toEqual(['a', 'b']);
+    expect(a.membership.lost()).toEqual([]);
+  });
+});

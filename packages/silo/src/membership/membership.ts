@@ -1,5 +1,5 @@
 import { GpuBridgeError, invariant } from '@gpu-bridge/abstractions';
-import type { Clock, ClusterPort, ClusterTable, Logger, TableChange } from '@gpu-bridge/abstractions';
+import type { Clock, ClusterPort, ClusterTable, Logger, LostSilo, TableChange } from '@gpu-bridge/abstractions';
 import { Incarnation } from './incarnation.js';
 import type { IncarnationHost } from './incarnation.js';
 import { Listeners } from './listeners.js';
@@ -159,6 +159,17 @@ export class Membership {
    */
   members(): readonly Member[] {
     return (this.cachedMembers ??= this.listMembers());
+  }
+
+  /** Time since that silo gave a sign of life, ms; 0 of the own one. */
+  seenAgoMs(address: string): number {
+    return this.peers.seenAgoMs(address);
+  }
+
+  /** Silos whose death was proven of late and that had not left, by id; not those that are back. */
+  lost(): readonly LostSilo[] {
+    const there = new Set(this.members().map(({ siloId }) => siloId));
+    return this.peers.lost().filter(({ siloId }) => !there.has(siloId));
   }
 
   /** A silo that is not known to be dead; also one that was started again since. */

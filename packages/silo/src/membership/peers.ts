@@ -1,4 +1,5 @@
-import type { Clock } from '@gpu-bridge/abstractions';
+import type { Clock, LostSilo } from '@gpu-bridge/abstractions';
+import { LostSilos } from './lost-silos.js';
 import { decodeMemberRow, isTombstone } from './member-record.js';
 import type { Member } from './member-record.js';
 
@@ -20,11 +21,14 @@ export class Peers {
   private readonly peers = new Map<string, Peer>();
   /** In the order in which they died. */
   private readonly dead = new Set<string>();
+  private readonly losses: LostSilos;
 
   constructor(
     private readonly clusterEpoch: number,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    this.losses = new LostSilos(clock);
+  }
 
   get members(): Iterable<Member> {
     return [...this.peers.values()].map(({ member }) => member);
@@ -32,6 +36,17 @@ export class Peers {
 
   find(address: string): Member | undefined {
     return this.peers.get(address)?.member;
+  }
+
+  /** Time since the last beat was seen, ms; 0 of one that is not known. */
+  seenAgoMs(address: string): number {
+    const peer = this.peers.get(address);
+    return peer === undefined ? 0 : this.clock.nowMs() - peer.seenAtMs;
+  }
+
+  /** Silos that died without leaving, of late. */
+  lost(): readonly LostSilo[] {
+    return this.losses.list();
   }
 
   isDead(address: string): boolean {
@@ -53,6 +68,7 @@ export class Peers {
       return row.clusterEpoch < this.clusterEpoch ? 'older-epoch' : 'newer-epoch';
     const member: Member = { ...row.record, address, suspect: false };
     this.peers.set(address, { member, revision, seenAtMs: this.clock.nowMs() });
+    this.losses.isBack(member.siloId);
     return 'beat';
   }
 
@@ -71,8 +87,11 @@ export class Peers {
 
   /** @returns whether it was not known to be dead. */
   bury(address: string): boolean {
+    const peer = this.peers.get(address);
     this.peers.delete(address);
     if (this.dead.has(address)) return false;
+    if (peer !== undefined && peer.member.state !== 'draining' && !this.isThere(peer.member.siloId))
+      this.losses.died(peer.member, peer.seenAtMs);
     this.dead.add(address);
     if (this.dead.size > MAX_DEAD_REMEMBERED) {
       for (const oldest of this.dead) {
@@ -81,6 +100,11 @@ export class Peers {
       }
     }
     return true;
+  }
+
+  private isThere(siloId: string): boolean {
+    for (const { member } of this.peers.values()) if (member.siloId === siloId) return true;
+    return false;
   }
 
   /** Addresses without a beat for longer than that. */

@@ -82,3 +82,12 @@ describe('prefer-local', () => {
     expect(choose(contextOf([...others, candidate('c', { isLocal: true, activations: 9 })]))).toBe('c');
   });
 });
+
+describe('named-silo', () => {
+  test('takes the silo that the key names, full or not, and no other', () => {
+    const choose = chooser('named-silo');
+    const silos = contextOf([candidate('a', { isLocal: true }), candidate('b', full)]);
+    expect(choose(silos, 'b')).toBe('b');
+    expect(() => choose(silos, 'c')).toThrowError(expect.objectContaining({ code: 'SILO_UNREACHABLE' }));
+  });
+});

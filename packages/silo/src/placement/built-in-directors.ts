@@ -1,6 +1,7 @@
 import type { GpuPlacementDirector } from '@gpu-bridge/abstractions';
 import { HashPlacementDirector } from './hash-placement-director.js';
 import { LeastLoadedPlacementDirector } from './least-loaded-placement-director.js';
+import { NamedSiloPlacementDirector } from './named-silo-placement-director.js';
 import { PreferLocalPlacementDirector } from './prefer-local-placement-director.js';
 import { RandomPlacementDirector } from './random-placement-director.js';
 
@@ -11,5 +12,6 @@ export function builtInDirectors(): readonly GpuPlacementDirector[] {
     new RandomPlacementDirector(),
     new HashPlacementDirector(),
     new LeastLoadedPlacementDirector(),
+    new NamedSiloPlacementDirector(),
   ];
 }

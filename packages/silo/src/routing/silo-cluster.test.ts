@@ -178,6 +178,31 @@ describe('stateless workers of a cluster', () => {
     await stop();
   });
 
+  test('answer on the silo that their key names, however full it is, and nowhere else', async () => {
+    const placement = { director: 'named-silo', fallback: 'refuse' } as const;
+    const asked = grainClass(
+      { type: 'asked', kind: 'stateless-worker', placement },
+      ({ siloId }) => new Worker(siloId),
+    );
+    const { silos, until, run, stop } = await startCluster([[asked], [asked]], { placedCallLimit: 1 });
+    for (const { siloId } of silos)
+      expect(await until(Promise.all([1, 2, 3].map(() => silos[0]!.getGrain(asked, siloId).work())))).toEqual(
+        Array(3).fill(siloId),
+      );
+    expect(silos[1]!.getInfo().placedCalls).toEqual({ running: 0, refused: 0 });
+    await expect(until(silos[0]!.getGrain(asked, 'silo-9').work())).rejects.toMatchObject({ code: 'SILO_UNREACHABLE' });
+    expect(silos[0]!.silos()).toMatchObject([
+      { siloId: 'silo-0', state: 'active', seenAgoMs: 0 },
+      { siloId: 'silo-1', state: 'active' },
+    ]);
+    await until(silos[1]!.stop());
+    await run(10);
+    expect(silos[0]!.silos().map(({ siloId }) => siloId)).toEqual(['silo-0']);
+    expect(silos[0]!.lost()).toEqual([]);
+    await expect(until(silos[0]!.getGrain(asked, 'silo-1').work())).rejects.toMatchObject({ code: 'SILO_UNREACHABLE' });
+    await stop();
+  });
+
   test('are placed with every call by a director that says so, and go elsewhere when a silo is full', async () => {
     const release = gate();
     class Slow extends Worker {

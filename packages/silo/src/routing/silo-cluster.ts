@@ -7,7 +7,9 @@ import type {
   GrainClass,
   GrainId,
   Logger,
+  LostSilo,
   ReminderTick,
+  SiloStatus,
 } from '@gpu-bridge/abstractions';
 import type { ActivationServices, OpenedActivation } from '../activations/activation-services.js';
 import type { GrainSlot } from '../activations/grain-slot.js';
@@ -134,6 +136,18 @@ export class SiloCluster implements ActivationServices {
       calls: this.calls.getInfo(),
       reminders: this.reminders.getInfo(),
     };
+  }
+
+  silos(): readonly SiloStatus[] {
+    const { membership } = this.services;
+    return membership.members().map(({ siloId, address, state, suspect, devices }) => {
+      const seenAgoMs = membership.seenAgoMs(address);
+      return { siloId, address, state: suspect ? 'suspect' : state, seenAgoMs, devices };
+    });
+  }
+
+  lost(): readonly LostSilo[] {
+    return this.services.membership.lost();
   }
 
   /** Whether this silo still has a right to its keyed grains. */

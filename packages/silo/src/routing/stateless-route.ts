@@ -70,6 +70,8 @@ export class StatelessRoute extends GrainRoute implements CallTarget {
   }
 
   private async callPlaced(to: string, call: RoutedCall): Promise<Reply> {
+    if (this.type.placement.director.needsNoRoom === true)
+      return { afar: to, value: await this.send(to, call, { fencingToken: 0, placed: false }) };
     const { placed } = this.routing.placement;
     placed.begin(to);
     const sent = this.send(to, call, { fencingToken: 0, placed: true });

@@ -3,6 +3,7 @@ import type {
   Cancellable,
   Clock,
   ClusterPort,
+  ClusterView,
   DeviceCapacity,
   GpuPlacementDirector,
   GrainCallFilter,
@@ -12,7 +13,9 @@ import type {
   GrainType,
   LifecycleParticipant,
   Logger,
+  LostSilo,
   RequestContext,
+  SiloStatus,
 } from '@gpu-bridge/abstractions';
 import { LocalActivationServices } from '../activations/activation-services.js';
 import { checkFilters, filterCalls } from '../activations/call-filters.js';
@@ -41,7 +44,7 @@ export interface SiloServices {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly grainClasses: readonly GrainClass[];
-  /** Default: `prefer-local`, `random`, `hash` and `least-loaded`. */
+  /** Default: `prefer-local`, `random`, `hash`, `least-loaded` and `named-silo`. */
   readonly placementDirectors?: readonly GpuPlacementDirector[];
   /** Asked when a director wants to know; default: a silo without devices. */
   readonly describeDevices?: () => readonly DeviceCapacity[];
@@ -97,7 +100,7 @@ export interface SiloInfo {
  *
  * Arguments and results are passed as they are, and may not be changed after the call.
  */
-export class Silo implements GrainFactory, LifecycleParticipant {
+export class Silo implements GrainFactory, ClusterView, LifecycleParticipant {
   readonly name = 'silo';
   readonly stage = LifecycleStage.Grains;
   readonly siloId: string;
@@ -115,6 +118,7 @@ export class Silo implements GrainFactory, LifecycleParticipant {
   private readonly cluster: SiloCluster | undefined;
   private readonly unhosted: UnhostedGrains | undefined;
   private readonly outgoingFilter: FilterCall | undefined;
+  private readonly describeDevices: () => readonly DeviceCapacity[];
   /** Every slot with an activation; this is what keeps activations alive. */
   private readonly slots = new Set<GrainSlot>();
   private state: SiloState = 'created';
@@ -136,6 +140,7 @@ export class Silo implements GrainFactory, LifecycleParticipant {
     this.drainTimeoutMs = resolved.drainTimeoutMs;
     this.clock = clock;
     this.logger = logger;
+    this.describeDevices = describeDevices;
     const filters = checkFilters(services.callFilters ?? []);
     this.outgoingFilter = filterCalls(filters, 'outgoing');
     this.callLimits = new CallLimits(clock);
@@ -206,6 +211,17 @@ export class Silo implements GrainFactory, LifecycleParticipant {
       placedCalls: { running: capacity.inUse, refused: capacity.refused },
       cluster: this.cluster?.getInfo(),
     };
+  }
+
+  silos(): readonly SiloStatus[] {
+    if (this.cluster !== undefined) return this.cluster.silos();
+    const { siloId } = this;
+    const state = this.state === 'created' ? 'joining' : this.state === 'started' ? 'active' : 'draining';
+    return [{ siloId, address: siloId, state, seenAgoMs: 0, devices: this.describeDevices() }];
+  }
+
+  lost(): readonly LostSilo[] {
+    return this.cluster?.lost() ?? [];
   }
 
   /**

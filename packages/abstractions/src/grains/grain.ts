@@ -33,12 +33,19 @@ export interface GrainContext {
   registerTimer(callback: () => Promise<void> | void, schedule: Schedule): Disposable;
   /** Ends this activation after the current turns; the next call makes a new one. */
   deactivateOnIdle(): void;
+  /** Keeps this activation from being collected as idle until it is disposed of: it has work that no call waits for. */
+  keepActive(): Disposable;
 }
 
 /** Optional hooks of a grain class. */
 export interface Grain {
   /** Runs before the first call; a failure fails that call and leaves no activation. */
   onActivate?(): Promise<void>;
+  /**
+   * Told once that this activation is going while turns of it may still run, so that calls that wait for something inside the
+   * grain can be let go; `onDeactivate` comes when they have ended. Must not throw.
+   */
+  onDeactivating?(reason: DeactivationReason): void;
   /** Runs after the last call. */
   onDeactivate?(reason: DeactivationReason): Promise<void>;
   /** Runs as a turn when a reminder of this grain is due. A failure is logged, and the reminder repeated. */

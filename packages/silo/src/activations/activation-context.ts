@@ -58,6 +58,10 @@ export class ActivationContext implements GrainContext {
     this.#activation.retireOnRequest();
   }
 
+  keepActive(): Disposable {
+    return this.#activation.keepActive();
+  }
+
   private misuse(field: string, expected: string): GpuBridgeError {
     return GpuBridgeError.invalidArgument(field, this.#grain.type, expected);
   }

@@ -63,6 +63,9 @@ export class Activation {
 
   private timers: ActivationTimers | undefined;
   private timerTurns = 0;
+  /** The grain has work of its own. */
+  private readonly holds = new Set<Disposable>();
+  private toldOfEnd = false;
 
   constructor(
     readonly id: GrainId,
@@ -101,6 +104,12 @@ export class Activation {
   registerTimer(callback: () => Promise<void> | void, schedule: Schedule): Disposable {
     this.timers ??= new ActivationTimers();
     return this.timers.register(callback, schedule, this.silo.clock, (timer) => this.owner.timerIsDue(this, timer));
+  }
+
+  keepActive(): Disposable {
+    const hold: Disposable = { [Symbol.dispose]: () => void this.holds.delete(hold) };
+    this.holds.add(hold);
+    return hold;
   }
 
   // --- turns -----------------------------------------------------------------------------------------------------------
@@ -265,8 +274,20 @@ export class Activation {
     return this.instance.onActivate?.();
   }
 
+  /** Tells the grain that it is going, as soon as that is known; what it throws is logged. */
+  announceEnd(reason: DeactivationReason): void {
+    if (this.toldOfEnd || this.state === 'activating') return;
+    this.toldOfEnd = true;
+    try {
+      this.instance.onDeactivating?.(reason);
+    } catch (error) {
+      this.logFailure('onDeactivating failed', error, { reason });
+    }
+  }
+
   /** Tells the grain, then lets go of what was opened; never rejects. @returns undefined when that is done already. */
   end(reason: DeactivationReason): Promise<void> | undefined {
+    this.announceEnd(reason);
     this.state = 'deactivating';
     this.stopTimers();
     return this.instance.onDeactivate === undefined ? this.release() : this.runOnDeactivate(reason);
@@ -310,6 +331,7 @@ export class Activation {
   fence(): Promise<void> | undefined {
     this.isFenced = true;
     this.stopTimers();
+    this.announceEnd('fenced');
     return this.state === 'active' && this.runningTurns === 0 ? this.end('fenced') : undefined;
   }
 
@@ -322,13 +344,13 @@ export class Activation {
    * every call, so time counts from the first sweep that found it idle. Timers do not count.
    */
   isIdleSince(nowMs: number, idleAfterMs: number): boolean {
-    const callsRun = this.runningTurns > this.timerTurns;
-    if (callsRun) this.sweptCalls = -1;
+    const isBusy = this.holds.size > 0 || this.runningTurns > this.timerTurns;
+    if (isBusy) this.sweptCalls = -1;
     else if (this.sweptCalls !== this.startedCalls) {
       this.sweptCalls = this.startedCalls;
       this.idleSinceMs = nowMs;
     }
-    return !callsRun && nowMs - this.idleSinceMs >= idleAfterMs;
+    return !isBusy && nowMs - this.idleSinceMs >= idleAfterMs;
   }
 
   private fencedError(): GpuBridgeError {

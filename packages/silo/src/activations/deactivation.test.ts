@@ -113,4 +113,60 @@ describe('deactivation', () => {
     expect(second).not.toBe(first);
     expect(logged[0]).toMatchObject({ level: 'error', fields: { grain: 'test/k', activationId: first } });
   });
+
+  test('of an idle activation waits until the work is done for which it is kept active', async () => {
+    class Working {
+      private hold: Disposable | undefined;
+      constructor(private readonly context: GrainContext) {}
+      async begin(): Promise<void> {
+        this.hold = this.context.keepActive();
+      }
+      async end(): Promise<void> {
+        this.hold?.[Symbol.dispose]();
+      }
+    }
+    const working = grainClass({}, (context) => new Working(context));
+    const { silo, clock } = await startSilo([working], { idleAfterMs: 1000, sweepIntervalMs: 100 });
+    const grain = silo.getGrain(working, 'k');
+    await grain.begin();
+    clock.advanceMs(10_000);
+    await settled();
+    expect(silo.getInfo().activations).toBe(1);
+    await grain.end();
+    clock.advanceMs(1_200);
+    await settled();
+    expect(silo.getInfo().activations).toBe(0);
+  });
+
+  test('is told while turns still run, once, so that calls that wait inside the grain can be let go', async () => {
+    const log: string[] = [];
+    class Waiting {
+      private readonly waiting = gate();
+      async wait(): Promise<string> {
+        await this.waiting.passed;
+        return 'let go';
+      }
+      onDeactivating(reason: DeactivationReason): void {
+        log.push(`is leaving: ${reason}`);
+        this.waiting.open();
+        throw new Error('which is only logged');
+      }
+      async onDeactivate(reason: DeactivationReason): Promise<void> {
+        log.push(`leaves: ${reason}`);
+      }
+    }
+    const waiting = grainClass({}, () => new Waiting());
+    for (const end of ['stopping', 'fenced'] as const) {
+      log.length = 0;
+      const { silo } = await startSilo([waiting]);
+      const call = silo.getGrain(waiting, 'k').wait();
+      const expected = end === 'stopping' ? 'let go' : expect.objectContaining({ code: 'LEASE_FENCED' });
+      const answer = call.catch((error: unknown) => error);
+      if (end === 'stopping') await silo.stop();
+      else await silo.fenceKeyed();
+      expect(await answer).toEqual(expected);
+      await settled();
+      expect(log).toEqual([`is leaving: ${end}`, `leaves: ${end}`]);
+    }
+  });
 });

@@ -16,7 +16,7 @@ class Grain extends Base {
 test('a method may be inherited; hooks and the constructor are none', () => {
   const grain = new Grain();
   expect(new GrainMethod('g', 'inherited').bodyIn(grain).call(grain)).toBe('base');
-  for (const name of ['onActivate', 'onDeactivate', 'receiveReminder', 'constructor', 'toString'])
+  for (const name of ['onActivate', 'onDeactivating', 'onDeactivate', 'receiveReminder', 'toString'])
     expect(() => new GrainMethod('g', name).bodyIn(grain)).toThrow('must be one of inherited');
 });
 

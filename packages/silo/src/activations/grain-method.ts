@@ -7,6 +7,7 @@ type Body = (this: object, ...args: unknown[]) => unknown;
 const NOT_CALLABLE: Readonly<Record<'constructor' | keyof Grain, true>> = {
   constructor: true,
   onActivate: true,
+  onDeactivating: true,
   onDeactivate: true,
   receiveReminder: true,
 };

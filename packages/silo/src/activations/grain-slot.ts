@@ -92,6 +92,7 @@ export class GrainSlot implements ActivationOwner, CallTarget {
 
   deactivationRequested(activation: Activation): void {
     if (activation.isFenced || activation.state !== 'active') return;
+    activation.announceEnd('requested');
     this.pool.takeThisIdle(activation); // in a turn that interleaves it may be idle otherwise
     if (activation.runningTurns === 0) this.leave(activation);
   }
@@ -103,11 +104,12 @@ export class GrainSlot implements ActivationOwner, CallTarget {
     }
   }
 
-  /** While the silo drains: lets go of activations that have nothing left to do. */
+  /** While the silo drains: lets go of activations that have nothing left to do, and tells the others. */
   retireIdle(): void {
-    if (this.waitingCalls > 0) return;
     for (const activation of this.pool.all()) {
-      if (activation.state === 'active' && activation.runningTurns === 0) this.retire(activation, 'stopping');
+      if (activation.state !== 'active') continue;
+      activation.announceEnd('stopping');
+      if (this.waitingCalls === 0 && activation.runningTurns === 0) this.retire(activation, 'stopping');
     }
   }
 

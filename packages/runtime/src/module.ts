@@ -1,5 +1,12 @@
 import { Tokens } from '@gpu-bridge/abstractions';
-import type { Clock, ComputeBackend, KernelCompiler, Logger, ResolvedGpuBridgeOptions } from '@gpu-bridge/abstractions';
+import type {
+  Clock,
+  ComputeBackend,
+  JobRecorder,
+  KernelCompiler,
+  Logger,
+  ResolvedGpuBridgeOptions,
+} from '@gpu-bridge/abstractions';
 import { ContainerModule } from 'inversify';
 import { LocalGpuBridge } from './bridge/local-gpu-bridge.js';
 import { KernelCatalog } from './catalog/kernel-catalog.js';
@@ -49,8 +56,16 @@ export const runtimeModule = new ContainerModule(({ bind }) => {
         options: ResolvedGpuBridgeOptions,
         clock: Clock,
         logger: Logger,
-      ) => new LocalGpuBridge(feature, catalog, options, clock, logger),
-      [HostFeature, Catalog, Tokens.Options, Tokens.Clock, Tokens.Logger],
+        recorder: JobRecorder | undefined,
+      ) => new LocalGpuBridge(feature, catalog, options, clock, logger, recorder),
+      [
+        HostFeature,
+        Catalog,
+        Tokens.Options,
+        Tokens.Clock,
+        Tokens.Logger,
+        { serviceIdentifier: Tokens.JobRecorder, optional: true },
+      ],
     )
     .inSingletonScope();
   bind(Tokens.PlacementDirector)

@@ -8,6 +8,7 @@ import type {
   GpuBridge,
   GpuBridgeInfo,
   GpuKernel,
+  JobRecorder,
   KernelDefinition,
   Logger,
   RaggedType,
@@ -15,6 +16,7 @@ import type {
 } from '@gpu-bridge/abstractions';
 import { ReplaySubject, merge, switchMap } from 'rxjs';
 import { ResidentPins } from '../arena/resident-pins.js';
+import { JobAudit } from '../audit/job-audit.js';
 import { DeviceBroker } from '../broker/device-broker.js';
 import type { KernelCatalog } from '../catalog/kernel-catalog.js';
 import type { DeviceMemory } from '../columns/device-memory.js';
@@ -47,6 +49,7 @@ export class LocalGpuBridge implements GpuBridge {
     private readonly options: ResolvedGpuBridgeOptions,
     private readonly clock: Clock,
     private readonly logger: Logger,
+    private readonly recorder?: JobRecorder,
   ) {
     this.results = new ResultStore(options.broker.resultRetentionMs);
     this.devices = new DeviceSelector([], logger);
@@ -97,8 +100,10 @@ export class LocalGpuBridge implements GpuBridge {
   start(): void {
     const { broker, health } = this.options;
     const pins = new ResidentPins();
+    const audit = this.recorder === undefined ? undefined : new JobAudit(this.recorder, this.clock);
+    const substituteFor = (job: Job): SelectedDevice | undefined => this.substituteFor(job);
     this.brokers = this.feature.hosts.map(
-      (host) => new DeviceBroker(host, broker, health, this.clock, this.logger, pins, (job) => this.substituteFor(job)),
+      (host) => new DeviceBroker(host, broker, health, this.clock, this.logger, pins, substituteFor, audit),
     );
     this.devices = new DeviceSelector(this.brokers, this.logger);
     this.state = 'started';

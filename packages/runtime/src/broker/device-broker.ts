@@ -8,6 +8,7 @@ import type {
 } from '@gpu-bridge/abstractions';
 import type { Observable } from 'rxjs';
 import type { ResidentPins } from '../arena/resident-pins.js';
+import type { JobAudit } from '../audit/job-audit.js';
 import { DeviceMetrics } from '../diagnostics/device-metrics.js';
 import { Watchdog } from '../health/watchdog.js';
 import type { Job, JobOwner } from '../jobs/job.js';
@@ -29,6 +30,9 @@ import { PressureSignal } from './pressure-signal.js';
 import { Reaper } from './reaper.js';
 import { Recovery } from './recovery.js';
 import { Staging } from './staging.js';
+
+/** Records are written in batches that are a few ms apart. */
+const AUDIT_RETRY_NS = 5_000_000n;
 
 /**
  * Multiplexes jobs onto the persistent kernels of one device, and answers for them: here they are admitted or refused,
@@ -65,6 +69,8 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     private readonly pins: ResidentPins,
     /** Where a job goes on when this device is quarantined; undefined where no other can run it. */
     private readonly substituteFor: (job: Job) => SelectedDevice | undefined,
+    /** Undefined where no job is audited. */
+    private readonly audit: JobAudit | undefined,
   ) {
     const { device, executors } = host;
     const { id, faultDomain } = device.description;
@@ -158,19 +164,27 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
   /**
    * Admits a job or refuses it; afterwards the job ends by itself.
    *
-   * @throws GpuBridgeError `DRAINING`, `DEVICE_LOST`, `DEADLINE_EXCEEDED`, `QUEUE_FULL`, `ARENA_EXHAUSTED`.
+   * @throws GpuBridgeError `DRAINING`, `DEVICE_LOST`, `DEADLINE_EXCEEDED`, `QUEUE_FULL`, `ARENA_EXHAUSTED`, `AUDIT_UNAVAILABLE`.
    */
   submit(job: Job): void {
     // A job waits for the end of the microtask only so that others may join it: that must fill no queue.
     if (!this.admission.hasRoom(job)) this.dispatcher.flush();
     this.admission.check(job, job.submittedMs);
+    this.reserveRecord(job);
     this.metrics.submitted++;
     if (job.inputs.itemCount === 0) {
       this.metrics.completed++;
       job.end('completed', undefined);
+      this.audit?.ended(job);
       return;
     }
     this.admit(job);
+  }
+
+  private reserveRecord(job: Job): void {
+    if (this.audit === undefined || this.audit.admit(job)) return;
+    this.metrics.refused++;
+    throw this.errors.queueFull(job, 'records of ended jobs wait to be written', AUDIT_RETRY_NS);
   }
 
   /** Takes over a job that another device admitted and can run no longer: no limit of this one refuses it. */
@@ -210,6 +224,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
   private endJob(job: Job, state: 'completed' | 'failed' | 'cancelled', error: GpuBridgeError | undefined): void {
     if (job.hasEnded) return;
     job.end(state, error);
+    this.audit?.ended(job);
     this.live.remove(job);
     if (job.batch !== undefined) job.batch.liveJobs--;
     this.metrics.recordEnd(state, (job.endedMs - job.submittedMs) * 1e6);

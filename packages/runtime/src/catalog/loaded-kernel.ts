@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { KernelArtifact, KernelDescriptor } from '@gpu-bridge/abstractions';
 import { KernelShape } from '../columns/kernel-shape.js';
 
@@ -11,6 +12,7 @@ export class LoadedKernel {
   readonly shape: KernelShape;
   /** Running mean of service time per item, ns; undefined before the first completion. */
   nsPerItem: number | undefined;
+  private hash: string | undefined;
 
   constructor(
     readonly descriptor: KernelDescriptor,
@@ -24,6 +26,15 @@ export class LoadedKernel {
   /** Whether jobs of this kernel may share a slot: items are independent and cannot tell their index. */
   get isCoalescible(): boolean {
     return this.shape.isMap && !this.descriptor.readsItemIndex;
+  }
+
+  /** SHA-256 of the module or the text that was loaded, in hexadecimal digits. */
+  get artifactHash(): string {
+    const { artifact } = this;
+    this.hash ??= createHash('sha256')
+      .update(artifact.target === 'wasm' ? artifact.bytes : artifact.source)
+      .digest('hex');
+    return this.hash;
   }
 
   observe(items: number, durationNs: number): void {

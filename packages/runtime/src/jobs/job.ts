@@ -79,6 +79,8 @@ export class Job implements KernelHandle {
   isExpired = false;
   /** Who waits for the job's next items or its end; told once. */
   waitingReader: WaitingReader | undefined;
+  /** Room set aside for its record; undefined where it is not audited. */
+  auditedBytes: number | undefined;
   /** Links in the broker's list of jobs whose results nobody has read yet, oldest first. */
   olderUnread: Job | undefined;
   newerUnread: Job | undefined;
@@ -217,7 +219,8 @@ export class Job implements KernelHandle {
     queueMicrotask(() => reader.progressed());
   }
 
-  private describeResult(): GpuResult {
+  /** Of a job that has ended. */
+  describeResult(): GpuResult {
     const { description } = this.owner;
     const { id: deviceId, type: deviceType, backend } = description;
     const startedMs = this.startedMs === 0 ? this.endedMs : this.startedMs;

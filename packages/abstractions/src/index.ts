@@ -123,6 +123,8 @@ export type {
   ResolvedHealthOptions,
   ResolvedNativeDeviceOptions,
   ResolvedNativeOptions,
+  ResolvedTelemetryOptions,
+  TelemetryOptions,
   TenantOptions,
   TenantsOptions,
 } from './bridge/options.js';
@@ -136,7 +138,7 @@ export type {
 export { LifecycleStage } from './host/lifecycle.js';
 export type { LifecycleParticipant } from './host/lifecycle.js';
 export type { Cancellable, Clock } from './host/clock.js';
-export type { Logger } from './host/logger.js';
+export type { LogLevel, Logger } from './host/logger.js';
 export { Tokens } from './host/tokens.js';
 export type { Token } from './host/tokens.js';
 export type {

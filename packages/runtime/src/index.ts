@@ -3,7 +3,7 @@ export { LocalGpuBridge } from './bridge/local-gpu-bridge.js';
 export { DeviceBroker } from './broker/device-broker.js';
 export { KernelCatalog } from './catalog/kernel-catalog.js';
 export { SystemClock } from './clock/system-clock.js';
-export { ConsoleLogger } from './diagnostics/console-logger.js';
+export { PinoLogger } from './diagnostics/pino-logger.js';
 export { BrokerService } from './host/broker-service.js';
 export { GpuHostFeature } from './host/gpu-host-feature.js';
 export { PersistentKernelHost } from './kernel-host/persistent-kernel-host.js';

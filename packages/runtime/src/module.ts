@@ -11,7 +11,7 @@ import { ContainerModule } from 'inversify';
 import { LocalGpuBridge } from './bridge/local-gpu-bridge.js';
 import { KernelCatalog } from './catalog/kernel-catalog.js';
 import { SystemClock } from './clock/system-clock.js';
-import { ConsoleLogger } from './diagnostics/console-logger.js';
+import { PinoLogger } from './diagnostics/pino-logger.js';
 import { BrokerService } from './host/broker-service.js';
 import { GpuHostFeature } from './host/gpu-host-feature.js';
 import { CapacityPlacementDirector } from './placement/capacity-placement-director.js';
@@ -25,7 +25,7 @@ export const runtimeModule = new ContainerModule(({ bind }) => {
     .toDynamicValue(() => new SystemClock())
     .inSingletonScope();
   bind(Tokens.Logger)
-    .toDynamicValue(() => new ConsoleLogger())
+    .toResolvedValue(({ logLevel }: ResolvedGpuBridgeOptions) => new PinoLogger(logLevel), [Tokens.Options])
     .inSingletonScope();
   bind(Catalog)
     .toResolvedValue((compiler: KernelCompiler) => new KernelCatalog(compiler), [Tokens.KernelCompiler])

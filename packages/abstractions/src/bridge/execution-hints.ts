@@ -44,7 +44,7 @@ export interface GpuExecutionHints {
   readonly tenant?: string;
   /** Version of the input snapshot, copied to the result. */
   readonly epoch?: string;
-  /** W3C trace context of the caller's span; the job's span is its child. */
+  /** W3C trace context of the caller's span, whose child the job's span is; 1 … 256 characters. What is none is ignored. */
   readonly traceparent?: string;
 }
 
@@ -85,7 +85,8 @@ export function checkHints(hints: GpuExecutionHints): void {
   text('preferredDevice', preferredDevice);
   text('tenant', tenant);
   text('epoch', epoch);
-  text('traceparent', traceparent);
+  // What an unknown caller sent in a header is no reason to refuse a job: only the length is checked.
+  text('traceparent', traceparent, 256);
   if (
     maxMicroBatch !== undefined &&
     !(Number.isInteger(maxMicroBatch) && maxMicroBatch >= 1 && maxMicroBatch <= 2 ** 24)
@@ -102,7 +103,7 @@ function oneOf(field: string, value: unknown, allowed: readonly string[]): void 
   throw GpuBridgeError.invalidArgument(`hints.${field}`, value, `one of ${allowed.join(', ')}`);
 }
 
-function text(field: string, value: unknown): void {
-  if (value === undefined || (typeof value === 'string' && value.length >= 1 && value.length <= 64)) return;
-  throw GpuBridgeError.invalidArgument(`hints.${field}`, value, 'a string of 1..64 characters');
+function text(field: string, value: unknown, longest = 64): void {
+  if (value === undefined || (typeof value === 'string' && value.length >= 1 && value.length <= longest)) return;
+  throw GpuBridgeError.invalidArgument(`hints.${field}`, value, `a string of 1..${longest} characters`);
 }

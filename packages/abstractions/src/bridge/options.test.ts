@@ -37,8 +37,21 @@ describe('resolveOptions', () => {
         heartbeatTimeoutMs: 5_000,
         drainTimeoutMs: 30_000,
       },
+      logLevel: 'warn',
+      telemetry: { metrics: false, traces: false },
     });
     expect(resolveOptions({ cpu: false }).cpu).toBe(false);
+  });
+
+  it('tells OpenTelemetry what is asked for, and logs from the level that is', () => {
+    expect(resolveOptions({ telemetry: true }).telemetry).toEqual({ metrics: true, traces: true });
+    expect(resolveOptions({ telemetry: {} }).telemetry).toEqual({ metrics: true, traces: true });
+    expect(resolveOptions({ telemetry: { traces: false } }).telemetry).toEqual({ metrics: true, traces: false });
+    expect(resolveOptions({ logLevel: 'silent' }).logLevel).toBe('silent');
+    expect(fieldRefused({ telemetry: { spans: true } })).toBe('options.telemetry.spans');
+    expect(fieldRefused({ telemetry: { traces: 1 } })).toBe('options.telemetry.traces');
+    expect(fieldRefused({ telemetry: 'on' })).toBe('options.telemetry');
+    expect(fieldRefused({ logLevel: 'loud' })).toBe('options.logLevel');
   });
 
   it('opens the native devices that are named, with their defaults', () => {

@@ -1,4 +1,6 @@
 import { GpuBridgeError } from '../errors/gpu-bridge-error.js';
+import { LOG_LEVELS } from '../host/logger.js';
+import type { LogLevel } from '../host/logger.js';
 import type { KernelDefinition } from '../kernels/definition.js';
 import type { Priority } from './execution-hints.js';
 
@@ -22,6 +24,20 @@ export interface GpuBridgeOptions {
   readonly broker?: BrokerOptions;
   readonly tenants?: TenantsOptions;
   readonly health?: HealthOptions;
+  /** The least that the default logger writes. Default `warn`. */
+  readonly logLevel?: LogLevel;
+  /**
+   * What is told to OpenTelemetry; `true`: metrics and traces. Needs an SDK that the application registers before the start.
+   * Default: nothing.
+   */
+  readonly telemetry?: TelemetryOptions | boolean;
+}
+
+export interface TelemetryOptions {
+  /** Default true. */
+  readonly metrics?: boolean;
+  /** Default true. */
+  readonly traces?: boolean;
 }
 
 /** Limits by tenant. They hold on each device of a silo, not for the cluster. */
@@ -138,6 +154,7 @@ export interface HealthOptions {
 type Resolved<T> = { readonly [K in keyof T]-?: Exclude<T[K], undefined> };
 export type ResolvedBrokerOptions = Resolved<BrokerOptions>;
 export type ResolvedHealthOptions = Resolved<HealthOptions>;
+export type ResolvedTelemetryOptions = Resolved<TelemetryOptions>;
 export interface ResolvedCpuDeviceOptions {
   /** Undefined: the backend asks the operating system. */
   readonly workers: number | undefined;
@@ -170,6 +187,8 @@ export interface ResolvedGpuBridgeOptions {
   readonly requireDevice: boolean;
   readonly broker: ResolvedBrokerOptions;
   readonly health: ResolvedHealthOptions;
+  readonly logLevel: LogLevel;
+  readonly telemetry: ResolvedTelemetryOptions;
 }
 
 /**
@@ -178,8 +197,12 @@ export interface ResolvedGpuBridgeOptions {
  * @throws GpuBridgeError `INVALID_ARGUMENT` for an unknown option or a value out of its range.
  */
 export function resolveOptions(options: GpuBridgeOptions = {}): ResolvedGpuBridgeOptions {
-  known('options', options, ['kernels', 'cpu', 'native', 'requireDevice', 'broker', 'health']);
+  known('options', options, [
+    ...['kernels', 'cpu', 'native', 'requireDevice', 'broker', 'health'],
+    ...['logLevel', 'telemetry'],
+  ]);
   const { kernels = [], cpu = {}, native, requireDevice = true, broker = {}, health = {} } = options;
+  const { logLevel = 'warn', telemetry = false } = options;
   const names = new Set<string>();
   if (!Array.isArray(kernels)) throw GpuBridgeError.invalidArgument('options.kernels', kernels, 'an array of kernels');
   for (const kernel of kernels as readonly KernelDefinition[]) {
@@ -199,7 +222,25 @@ export function resolveOptions(options: GpuBridgeOptions = {}): ResolvedGpuBridg
     requireDevice,
     broker: resolveBroker(broker),
     health: resolveHealth(health),
+    logLevel: checkedLevel(logLevel),
+    telemetry: resolveTelemetry(telemetry),
   };
+}
+
+function checkedLevel(level: LogLevel): LogLevel {
+  if (LOG_LEVELS.includes(level)) return level;
+  throw GpuBridgeError.invalidArgument('options.logLevel', level, `one of ${LOG_LEVELS.join(', ')}`);
+}
+
+function resolveTelemetry(telemetry: TelemetryOptions | boolean): ResolvedTelemetryOptions {
+  if (typeof telemetry === 'boolean') return { metrics: telemetry, traces: telemetry };
+  known('options.telemetry', telemetry, ['metrics', 'traces']);
+  const { metrics = true, traces = true } = telemetry;
+  for (const [name, value] of Object.entries({ metrics, traces })) {
+    if (typeof value !== 'boolean')
+      throw GpuBridgeError.invalidArgument(`options.telemetry.${name}`, value, 'a boolean');
+  }
+  return { metrics, traces };
 }
 
 function resolveCpu(cpu: CpuDeviceOptions): ResolvedCpuDeviceOptions {

@@ -45,6 +45,18 @@ test('fails its activation with KERNEL_NOT_FOUND when the key names no kernel', 
   expect(GpuBridgeError.is(error, 'KERNEL_NOT_FOUND')).toBe(true);
 });
 
+test('hands the trace of its request on to its job, unless the hints name another', async () => {
+  const stub = new StubBridge();
+  const grain = await activated(stub, { traceparent: '00-a' });
+  await grain.execute({});
+  await grain.execute({}, { priority: 'low' });
+  await grain.executeGrid({}, { globalSize: [1] }, { traceparent: '00-b' });
+  const hints = stub.submissions.map((submission) =>
+    submission.find((part, i) => i >= 2 && Object.hasOwn(part as object, 'traceparent')),
+  );
+  expect(hints).toEqual([{ traceparent: '00-a' }, { priority: 'low', traceparent: '00-a' }, { traceparent: '00-b' }]);
+});
+
 test('gives a job the tenant of its request, unless the hints name one', async () => {
   const stub = new StubBridge();
   const grain = await activated(stub, { tenant: 'acme' });

@@ -43,7 +43,7 @@ export class GpuBatchGrain<TIn = UntypedColumns, TOut = UntypedColumns> implemen
    * Submits one batch of a map kernel; resolves when admitted, not when done.
    *
    * @param items - one column per input, all with the same number of items; borrowed until the job completes.
-   * @param hints - without a `tenant` that of the request is taken.
+   * @param hints - without a `tenant` or `traceparent` that of the request is taken.
    * @param signal - aborting cancels the job, before and after admission.
    * @throws GpuBridgeError `INVALID_ARGUMENT`, `KERNEL_NOT_FOUND`, `QUEUE_FULL` (retry after `retryAfterNs`),
    *   `DEADLINE_EXCEEDED`, `CANCELLED`, `DRAINING`, `DEVICE_NOT_FOUND`, `DEVICE_LOST`, `ARENA_EXHAUSTED`.
@@ -98,12 +98,17 @@ export class GpuBatchGrain<TIn = UntypedColumns, TOut = UntypedColumns> implemen
     }
   }
 
-  /** A job is its request's tenant's, unless the hints name another. To be called before the first `await`. */
+  /** A job is its request's tenant's and trace's, unless the hints name others. To be called before the first `await`. */
   private hintsOf(hints: GpuExecutionHints | undefined): GpuExecutionHints | undefined {
-    const { tenant } = this.context.request;
-    if (tenant === undefined || (hints !== undefined && typeof hints !== 'object') || hints?.tenant !== undefined)
-      return hints;
-    return { ...hints, tenant };
+    const { tenant, traceparent } = this.context.request;
+    if (tenant === undefined && traceparent === undefined) return hints;
+    if (hints !== undefined && typeof hints !== 'object') return hints;
+    return {
+      ...hints,
+      ...(tenant === undefined || hints?.tenant !== undefined ? {} : { tenant }),
+      // A caller may have sent anything in a header.
+      ...(traceparent === undefined || traceparent === '' || hints?.traceparent !== undefined ? {} : { traceparent }),
+    };
   }
 
   private published(jobId: string): KernelHandle<TOut> | undefined {

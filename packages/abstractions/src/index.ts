@@ -113,6 +113,7 @@ export type {
   BrokerOptions,
   CpuDeviceOptions,
   GpuBridgeOptions,
+  DatasetsOptions,
   HealthOptions,
   NativeDeviceOptions,
   NativeOptions,
@@ -120,6 +121,7 @@ export type {
   ResolvedBrokerOptions,
   ResolvedCpuDeviceOptions,
   ResolvedGpuBridgeOptions,
+  ResolvedDatasetsOptions,
   ResolvedHealthOptions,
   ResolvedNativeDeviceOptions,
   ResolvedNativeOptions,
@@ -192,6 +194,7 @@ export type {
 export type {
   DatasetColumnRef,
   DatasetColumns,
+  DatasetCounters,
   DatasetData,
   DatasetDefinition,
   DatasetLease,

@@ -12,6 +12,8 @@ import { LocalGpuBridge } from './bridge/local-gpu-bridge.js';
 import { KernelCatalog } from './catalog/kernel-catalog.js';
 import { SystemClock } from './clock/system-clock.js';
 import { PinoLogger } from './diagnostics/pino-logger.js';
+import { LocalDatasetStore } from './datasets/local-dataset-store.js';
+import { DatasetService } from './host/dataset-service.js';
 import { BrokerService } from './host/broker-service.js';
 import { GpuHostFeature } from './host/gpu-host-feature.js';
 import { CapacityPlacementDirector } from './placement/capacity-placement-director.js';
@@ -68,11 +70,21 @@ export const runtimeModule = new ContainerModule(({ bind }) => {
       ],
     )
     .inSingletonScope();
+  bind(Tokens.DatasetStore)
+    .toResolvedValue(
+      (bridge: LocalGpuBridge, options: ResolvedGpuBridgeOptions, logger: Logger) =>
+        new LocalDatasetStore(bridge, options.datasets, logger),
+      [Tokens.GpuBridge, Tokens.Options, Tokens.Logger],
+    )
+    .inSingletonScope();
   bind(Tokens.PlacementDirector)
     .toDynamicValue(() => new CapacityPlacementDirector())
     .inSingletonScope();
   bind(Tokens.LifecycleParticipant).toService(HostFeature);
   bind(Tokens.LifecycleParticipant)
     .toResolvedValue((bridge: LocalGpuBridge) => new BrokerService(bridge), [Tokens.GpuBridge])
+    .inSingletonScope();
+  bind(Tokens.LifecycleParticipant)
+    .toResolvedValue((store: LocalDatasetStore) => new DatasetService(store), [Tokens.DatasetStore])
     .inSingletonScope();
 });

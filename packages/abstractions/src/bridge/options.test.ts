@@ -39,6 +39,7 @@ describe('resolveOptions', () => {
       },
       logLevel: 'warn',
       telemetry: { metrics: false, traces: false },
+      datasets: { spillFolder: undefined },
     });
     expect(resolveOptions({ cpu: false }).cpu).toBe(false);
   });

@@ -31,6 +31,7 @@ export interface GpuBridgeOptions {
    * Default: nothing.
    */
   readonly telemetry?: TelemetryOptions | boolean;
+  readonly datasets?: DatasetsOptions;
 }
 
 export interface TelemetryOptions {
@@ -38,6 +39,15 @@ export interface TelemetryOptions {
   readonly metrics?: boolean;
   /** Default true. */
   readonly traces?: boolean;
+}
+
+/** Where datasets go that make way in the arena and have no source. */
+export interface DatasetsOptions {
+  /**
+   * Folder for their files, each silo's in a private folder of its own that is removed when it stops; made where it does not
+   * exist. Default: the system's place for temporary files.
+   */
+  readonly spillFolder?: string;
 }
 
 /** Limits by tenant. They hold on each device of a silo, not for the cluster. */
@@ -180,6 +190,10 @@ export interface ResolvedNativeOptions {
   readonly cacheFolder: string | undefined;
   readonly hostPath: string | undefined;
 }
+export interface ResolvedDatasetsOptions {
+  /** Undefined: the system's place for temporary files. */
+  readonly spillFolder: string | undefined;
+}
 export interface ResolvedGpuBridgeOptions {
   readonly kernels: readonly KernelDefinition[];
   readonly cpu: ResolvedCpuDeviceOptions | false;
@@ -189,6 +203,7 @@ export interface ResolvedGpuBridgeOptions {
   readonly health: ResolvedHealthOptions;
   readonly logLevel: LogLevel;
   readonly telemetry: ResolvedTelemetryOptions;
+  readonly datasets: ResolvedDatasetsOptions;
 }
 
 /**
@@ -199,10 +214,10 @@ export interface ResolvedGpuBridgeOptions {
 export function resolveOptions(options: GpuBridgeOptions = {}): ResolvedGpuBridgeOptions {
   known('options', options, [
     ...['kernels', 'cpu', 'native', 'requireDevice', 'broker', 'health'],
-    ...['logLevel', 'telemetry'],
+    ...['logLevel', 'telemetry', 'datasets'],
   ]);
   const { kernels = [], cpu = {}, native, requireDevice = true, broker = {}, health = {} } = options;
-  const { logLevel = 'warn', telemetry = false } = options;
+  const { logLevel = 'warn', telemetry = false, datasets = {} } = options;
   const names = new Set<string>();
   if (!Array.isArray(kernels)) throw GpuBridgeError.invalidArgument('options.kernels', kernels, 'an array of kernels');
   for (const kernel of kernels as readonly KernelDefinition[]) {
@@ -224,6 +239,7 @@ export function resolveOptions(options: GpuBridgeOptions = {}): ResolvedGpuBridg
     health: resolveHealth(health),
     logLevel: checkedLevel(logLevel),
     telemetry: resolveTelemetry(telemetry),
+    datasets: resolveDatasets(datasets),
   };
 }
 
@@ -346,6 +362,11 @@ function resolveHealth(health: HealthOptions): ResolvedHealthOptions {
     ),
     drainTimeoutMs: integer('options.health.drainTimeoutMs', health.drainTimeoutMs ?? 30_000, 0, 2 ** 31 - 1),
   };
+}
+
+function resolveDatasets(datasets: DatasetsOptions): ResolvedDatasetsOptions {
+  known('options.datasets', datasets, ['spillFolder']);
+  return { spillFolder: optionalText('options.datasets.spillFolder', datasets.spillFolder) };
 }
 
 function known(field: string, value: object, allowed: readonly string[]): void {

@@ -21,7 +21,12 @@ export type DatasetData<C extends DatasetColumns = DatasetColumns> = { readonly 
 export interface DatasetSource<C extends DatasetColumns = DatasetColumns> {
   /** @throws GpuBridgeError `DATASET_NOT_FOUND` when it does not have that epoch. */
   load(id: string, epoch: string, signal: AbortSignal): Promise<DatasetData<C>>;
-  /** Called before an epoch is committed; when it has resolved, `load` gives the epoch to every silo. Without it, a source is read-only. */
+  /**
+   * Called before an epoch is committed; when it has resolved, `load` gives the epoch to every silo. Without it, a source is
+   * read-only.
+   *
+   * @param data - views of the arena, borrowed until the promise settles; 64-bit columns are BigInt64Array or BigUint64Array.
+   */
   save?(id: string, epoch: string, data: DatasetData<C>): Promise<void>;
 }
 
@@ -90,11 +95,13 @@ export interface DatasetStore {
   define<C extends DatasetColumns>(dataset: DatasetDefinition<C>, options?: DatasetOptions<C>): void;
 
   /**
-   * Makes an epoch from `data`, which is copied, and commits it: who opens the dataset from then on gets it, who has a lease
-   * goes on with the epoch it has. Without room nothing changes.
+   * Makes an epoch from a copy of `data` and commits it: who opens the dataset from then on gets it, who has a lease goes on
+   * with the epoch it has. Without room nothing changes. Publishes of one dataset happen in the order of their calls.
    *
    * @param epoch - 1 … 64 characters; an epoch that exists already is refused, whatever its data.
-   * @throws GpuBridgeError `INVALID_ARGUMENT`, `ARENA_EXHAUSTED`, `QUOTA_EXCEEDED`, `DATASET_NOT_FOUND` (not defined), what `save` threw.
+   * @param data - borrowed until the promise settles.
+   * @throws GpuBridgeError `INVALID_ARGUMENT`, `NOT_SAFE_INTEGER`, `ARENA_EXHAUSTED`, `QUOTA_EXCEEDED`, `QUEUE_FULL` (too many
+   *   publishes of the dataset wait), `DATASET_NOT_FOUND` (not defined), `DEVICE_NOT_FOUND`, `DRAINING`, what `save` threw.
    */
   publish<C extends DatasetColumns>(
     dataset: DatasetDefinition<C>,
@@ -106,17 +113,45 @@ export interface DatasetStore {
   /** Makes an epoch that the source has the current one, without loading it now. @throws as `publish`. */
   adopt(id: string, epoch: string): Promise<EpochInfo>;
 
-  /** @throws GpuBridgeError `DATASET_NOT_FOUND`, `FOREIGN_HANDLE`, `ARENA_EXHAUSTED`, `QUOTA_EXCEEDED`, `DEVICE_NOT_FOUND`, `CANCELLED`, what `load` threw. */
+  /**
+   * @throws GpuBridgeError `DATASET_NOT_FOUND`, `FOREIGN_HANDLE`, `ARENA_EXHAUSTED`, `QUOTA_EXCEEDED`, `DEVICE_NOT_FOUND`,
+   *   `CANCELLED`, `DRAINING`, `DATASET_INVALID` (what was loaded is not what the epoch was), what `load` threw.
+   */
   open<C extends DatasetColumns>(dataset: DatasetDefinition<C>, options?: OpenDatasetOptions): Promise<DatasetLease<C>>;
 
   /** Keeps a superseded epoch resident until the returned object is disposed of. @throws as `open`. */
   pin(id: string, epoch: string): Promise<Disposable>;
 
-  /** Forgets an epoch here; its source keeps it. @throws GpuBridgeError `INVALID_ARGUMENT` while it is leased, pinned or read. */
+  /**
+   * Forgets an epoch here; its source keeps it.
+   *
+   * @throws GpuBridgeError `INVALID_ARGUMENT` while it is leased, pinned, loaded or read, `DATASET_NOT_FOUND`.
+   */
   drop(id: string, epoch: string): void;
 
   /** Every epoch this silo knows, by id and age. */
   list(): readonly EpochInfo[];
+
+  counters(): DatasetCounters;
+}
+
+/** What the store has done since the silo started. */
+export interface DatasetCounters {
+  readonly published: number;
+  /** Opens that found the epoch on the device. */
+  readonly hits: number;
+  /** Epochs that were loaded from their source. */
+  readonly loads: number;
+  /** Epochs that were read back from where they had been spilled. */
+  readonly reloads: number;
+  /** Epochs that were copied from another device. */
+  readonly copies: number;
+  /** Epochs that made way on a device. */
+  readonly evictions: number;
+  /** Evicted epochs without a source, which were written to the spill folder. */
+  readonly spills: number;
+  /** Bytes that are spilled now, on disk or on the way there. */
+  readonly spilledBytes: number;
 }
 
 /** Which dataset a column belongs to. */

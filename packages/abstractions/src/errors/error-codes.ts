@@ -72,6 +72,8 @@ export interface ErrorDetails {
     readonly epoch: string | undefined;
     readonly known: readonly string[];
   };
+  /** What was loaded is not what the epoch was. */
+  DATASET_INVALID: { readonly dataset: string; readonly epoch: string; readonly reason: string };
   SUBSCRIBER_DETACHED: { readonly stream: string; readonly reason: string; readonly droppedItems: number };
   AUDIT_UNAVAILABLE: { readonly folder: string; readonly reason: string };
   AUDIT_RECORD_NOT_FOUND: { readonly jobId: string };
@@ -117,6 +119,7 @@ export const RETRY_ADVICE: Readonly<Record<ErrorCode, RetryAdvice>> = {
   QUOTA_EXCEEDED: 'same-device',
   FOREIGN_HANDLE: 'never',
   DATASET_NOT_FOUND: 'never',
+  DATASET_INVALID: 'never',
   SUBSCRIBER_DETACHED: 'never',
   AUDIT_UNAVAILABLE: 'never',
   AUDIT_RECORD_NOT_FOUND: 'never',

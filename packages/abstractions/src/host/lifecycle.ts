@@ -8,6 +8,8 @@ export const LifecycleStage = {
   Audit: 5_000,
   /** Broker accepts jobs. */
   Broker: 6_000,
+  /** Datasets are published and opened. */
+  Datasets: 8_000,
   /** Grains may activate. */
   Grains: 20_000,
 } as const;

@@ -71,6 +71,32 @@ export class ArenaAllocator {
     return block;
   }
 
+  /**
+   * Which blocks to free, so that `sizeBytes` fit.
+   *
+   * @param candidates - blocks that may be freed, the one to be given up first first.
+   * @returns neighbours of which the last in that order comes as early as can be; undefined when freeing all is not enough.
+   */
+  blocksToFree(sizeBytes: number, candidates: Iterable<ArenaBlock>): readonly ArenaBlock[] | undefined {
+    const size = ArenaAllocator.roundUp(sizeBytes);
+    const given = new Set<ArenaBlock>();
+    for (const candidate of candidates) {
+      given.add(candidate);
+      const run = [candidate];
+      let bytes = candidate.sizeBytes;
+      for (const side of ['before', 'after'] as const) {
+        let next = candidate[side];
+        while (bytes < size && next !== undefined && (next.isFree || given.has(next))) {
+          if (!next.isFree) run.push(next);
+          bytes += next.sizeBytes;
+          next = next[side];
+        }
+      }
+      if (bytes >= size) return run;
+    }
+    return undefined;
+  }
+
   free(block: ArenaBlock): void {
     invariant(!block.isFree, 'a block is freed once');
     this.used -= block.sizeBytes;

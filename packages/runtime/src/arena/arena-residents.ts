@@ -1,23 +1,34 @@
 import { GpuBridgeError } from '@gpu-bridge/abstractions';
-import type { Allocation } from '@gpu-bridge/abstractions';
+import type { Allocation, DatasetColumnRef } from '@gpu-bridge/abstractions';
 import { isArray } from '../columns/bound-inputs.js';
 import type { SourceColumn } from '../columns/bound-inputs.js';
 import type { DeviceMemory } from '../columns/device-memory.js';
 import type { ArenaAllocator, ArenaBlock } from './arena-allocator.js';
 import type { ResidentPins } from './resident-pins.js';
 
-/** One allocation of a caller, and how many jobs read it or are going to. */
+/** What lies in the arena beside batches, an allocation of a caller or an epoch of a dataset, and how many jobs read it or are going to. */
 export class Resident {
   readers = 0;
-  constructor(readonly block: ArenaBlock) {}
+  constructor(
+    readonly block: ArenaBlock,
+    /** Names a column that lies in it. */
+    readonly describe?: (column: ArrayBufferView) => DatasetColumnRef | undefined,
+  ) {}
 
   covers(offset: number, sizeBytes: number): boolean {
     return offset >= this.block.offset && offset + sizeBytes <= this.block.offset + this.block.sizeBytes;
   }
 }
 
-/** Callers' allocations in one arena: which columns may be used in place, and until when. */
+/** Who has memory in an arena that can be had again, and gives it up for what has no room otherwise. */
+export interface ArenaReclaimer {
+  /** Frees what is needed for a block of `sizeBytes`; false, with nothing freed, when that is not possible. */
+  reclaim(sizeBytes: number): boolean;
+}
+
+/** What callers keep in one arena: which columns may be used in place, and until when. */
 export class ArenaResidents {
+  reclaimer: ArenaReclaimer | undefined;
   private readonly residents = new Set<Resident>();
   private closed = false;
 
@@ -30,16 +41,36 @@ export class ArenaResidents {
     pins.add(memory.buffer, this);
   }
 
-  /** Whether a column lies inside a live allocation of this arena. */
+  /** Whether a column lies inside a live resident of this arena. */
   holds(column: SourceColumn): boolean {
     // Asking a small typed array for its buffer makes the engine give it one: not without need.
     if (this.residents.size === 0) return false;
     return isArray(column) && column.buffer === this.memory.buffer && this.find(column) !== undefined;
   }
 
+  /** A block of the arena, for whatever purpose; what can be had again makes way for it. */
+  takeBlock(sizeBytes: number): ArenaBlock | undefined {
+    const block = this.arena.allocate(sizeBytes);
+    if (block !== undefined || this.reclaimer?.reclaim(sizeBytes) !== true) return block;
+    return this.arena.allocate(sizeBytes);
+  }
+
   /** @param data - makes the caller's views once the block's offset is known. */
   allocate<T>(sizeBytes: number, data: (offset: number) => T): Allocation<T> {
-    const block = this.arena.allocate(sizeBytes);
+    const resident = this.admit(sizeBytes);
+    const { block } = resident;
+    this.memory.u8.fill(0, block.offset, block.offset + block.sizeBytes);
+    const dispose = (): void => this.dispose(resident);
+    return { deviceId: this.deviceId, data: data(block.offset), sizeBytes, dispose, [Symbol.dispose]: dispose };
+  }
+
+  /**
+   * A resident whose block still holds what was there before.
+   *
+   * @throws GpuBridgeError `ARENA_EXHAUSTED`.
+   */
+  admit(sizeBytes: number, describe?: Resident['describe']): Resident {
+    const block = this.takeBlock(sizeBytes);
     if (block === undefined) {
       const { capacityBytes, usedBytes } = this.arena;
       throw new GpuBridgeError(
@@ -48,12 +79,17 @@ export class ArenaResidents {
         `${sizeBytes} bytes do not fit in the arena of ${this.deviceId}: ${usedBytes} of ${capacityBytes} bytes are in use`,
       );
     }
-    this.memory.u8.fill(0, block.offset, block.offset + block.sizeBytes);
-    const resident = new Resident(block);
+    const resident = new Resident(block, describe);
     this.residents.add(resident);
     this.pins.count(1);
-    const dispose = (): void => this.dispose(resident);
-    return { deviceId: this.deviceId, data: data(block.offset), sizeBytes, dispose, [Symbol.dispose]: dispose };
+    return resident;
+  }
+
+  /** Nothing reads it any more. */
+  evict(resident: Resident): void {
+    if (!this.residents.delete(resident)) return;
+    this.pins.count(-1);
+    this.arena.free(resident.block);
   }
 
   /** No job begins any more, so memory is not used again: callers may dispose of what they have. */
@@ -61,7 +97,7 @@ export class ArenaResidents {
     this.closed = true;
   }
 
-  /** The allocation that a column lies in. */
+  /** What a column lies in. */
   find(column: ArrayBufferView): Resident | undefined {
     for (const resident of this.residents) if (resident.covers(column.byteOffset, column.byteLength)) return resident;
     return undefined;
@@ -76,8 +112,6 @@ export class ArenaResidents {
         'one that no job reads any more',
       );
     }
-    this.residents.delete(resident);
-    this.pins.count(-1);
-    this.arena.free(resident.block);
+    this.evict(resident);
   }
 }

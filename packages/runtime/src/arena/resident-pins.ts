@@ -1,10 +1,11 @@
+import type { DatasetColumnRef } from '@gpu-bridge/abstractions';
 import { isArray } from '../columns/bound-inputs.js';
 import type { Job } from '../jobs/job.js';
 import type { ArenaResidents, Resident } from './arena-residents.js';
 
 /**
- * What keeps callers' allocations allocated: the jobs that read them, on whichever device these are. One for all arenas of a
- * bridge, since a job can read an allocation of another device, as any memory of its caller's.
+ * What keeps allocations and datasets where they are: the jobs that read them, on whichever device these are. One for all arenas of a
+ * bridge, since a job can read what lies on another device, as any memory of its caller's.
  */
 export class ResidentPins {
   private readonly arenas = new Map<ArrayBufferLike, ArenaResidents>();
@@ -31,6 +32,12 @@ export class ResidentPins {
     }
     for (const resident of read) resident.readers++;
     if (read.length > 0) this.pins.set(job, read);
+  }
+
+  /** Which dataset a column lies in, on whichever device. */
+  describe(column: ArrayBufferView): DatasetColumnRef | undefined {
+    if (this.allocations === 0) return undefined;
+    return this.arenas.get(column.buffer)?.find(column)?.describe?.(column);
   }
 
   unpin(job: Job): void {

@@ -96,6 +96,16 @@ export class LocalGpuBridge implements GpuBridge {
     return allocateColumns(broker, type, items, elements) as Allocation<T>;
   }
 
+  /**
+   * The silo's devices, for what lives in their arenas beside jobs.
+   *
+   * @throws GpuBridgeError `INVALID_ARGUMENT` before the start, `DRAINING` after the stop.
+   */
+  openBrokers(): readonly DeviceBroker[] {
+    this.refuseUnlessStarted();
+    return this.brokers;
+  }
+
   /** Lifecycle, called by `BrokerService`: devices are open, jobs may come. */
   start(): void {
     const { broker, health } = this.options;

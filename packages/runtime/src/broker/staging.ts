@@ -15,7 +15,7 @@ import type { Lane } from './fair-queue.js';
 export class Staging {
   readonly arena: ArenaAllocator;
   readonly memory: DeviceMemory;
-  /** Callers' own allocations in the same arena. */
+  /** Callers' allocations and datasets in the same arena. */
   readonly residents: ArenaResidents;
   /** Batches that have a block. */
   private readonly liveBatches = new Set<Batch>();
@@ -70,7 +70,7 @@ export class Staging {
 
   private tryStage(jobs: readonly Job[]): Batch | undefined {
     const batch = this.layOut(jobs);
-    const block = this.arena.allocate(batch.measure());
+    const block = this.residents.takeBlock(batch.measure());
     if (block === undefined) {
       for (const job of jobs) job.batch = undefined; // they still wait
       return undefined;

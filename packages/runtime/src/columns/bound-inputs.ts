@@ -1,5 +1,5 @@
 import { GpuBridgeError, checkWide, isWide } from '@gpu-bridge/abstractions';
-import type { GridLaunch, SplitColumn } from '@gpu-bridge/abstractions';
+import type { DType, GridLaunch, SplitColumn } from '@gpu-bridge/abstractions';
 import { ARRAY_NAME } from './kernel-shape.js';
 import type { KernelShape, SlotShape } from './kernel-shape.js';
 import type { StoredColumn } from './stored-column.js';
@@ -164,7 +164,7 @@ function sourceOf(slot: SlotShape, given: Readonly<Record<string, unknown>>): So
   const record = isList ? (value as { columns?: unknown } | undefined)?.columns : value;
   const bare = column === 'value' && !isList;
   const found = bare ? record : (record as Readonly<Record<string, unknown>> | undefined)?.[column];
-  return checkColumn(slot, found);
+  return checkColumn(slot.slot.dtype, found, () => pathOf(slot));
 }
 
 /** How a caller names the column; made for errors only. */
@@ -173,8 +173,12 @@ function pathOf({ slot: { param, column }, extent }: SlotShape): string {
   return column === 'value' ? param : `${param}.${column}`;
 }
 
-function checkColumn(slot: SlotShape, value: unknown): SourceColumn {
-  const { dtype } = slot.slot;
+/**
+ * Checks what a caller passed for one column.
+ *
+ * @param path - how the caller names it, for errors.
+ */
+export function checkColumn(dtype: DType, value: unknown, path: () => string): SourceColumn {
   switch (dtype) {
     case 'f32':
       if (value instanceof Float32Array) return value;
@@ -189,7 +193,7 @@ function checkColumn(slot: SlotShape, value: unknown): SourceColumn {
       if (value instanceof Uint32Array) return value;
       break;
     case 'bool':
-      if (value instanceof Uint32Array) return checkBool(slot, value);
+      if (value instanceof Uint32Array) return checkBool(value, path);
       break;
     case 'i64':
     case 'u64':
@@ -201,12 +205,12 @@ function checkColumn(slot: SlotShape, value: unknown): SourceColumn {
       }
       if (isSplit(value)) return value;
   }
-  throw GpuBridgeError.invalidArgument(pathOf(slot), value, ARRAY_NAME[dtype]);
+  throw GpuBridgeError.invalidArgument(path(), value, ARRAY_NAME[dtype]);
 }
 
-function checkBool(slot: SlotShape, column: Uint32Array): Uint32Array {
+function checkBool(column: Uint32Array, path: () => string): Uint32Array {
   for (let i = 0; i < column.length; i++) {
-    if (column[i]! > 1) throw GpuBridgeError.invalidArgument(`${pathOf(slot)}[${i}]`, column[i], '0 or 1');
+    if (column[i]! > 1) throw GpuBridgeError.invalidArgument(`${path()}[${i}]`, column[i], '0 or 1');
   }
   return column;
 }
@@ -221,7 +225,7 @@ function isSplit(value: unknown): value is SplitColumn {
   );
 }
 
-function lengthOf(source: SourceColumn): number {
+export function lengthOf(source: SourceColumn): number {
   return isArray(source) ? source.length : source.low.length;
 }
 

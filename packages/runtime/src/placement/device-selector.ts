@@ -100,12 +100,13 @@ export class DeviceSelector {
   }
 }
 
-function leastLoaded(brokers: readonly DeviceBroker[]): DeviceBroker {
+export function leastLoaded(brokers: readonly DeviceBroker[]): DeviceBroker {
   let best = brokers[0]!;
   for (const broker of brokers) if (broker.queuedJobs < best.queuedJobs) best = broker;
   return best;
 }
 
-function isOpen({ host: { health } }: DeviceBroker): boolean {
+/** Whether it takes jobs, or will when it has started again. */
+export function isOpen({ host: { health } }: DeviceBroker): boolean {
   return health !== 'quarantined' && health !== 'closed';
 }

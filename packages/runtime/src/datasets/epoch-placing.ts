@@ -1,0 +1,128 @@
+import { GpuBridgeError, sizeOf } from '@gpu-bridge/abstractions';
+import type { DatasetColumnRef } from '@gpu-bridge/abstractions';
+import type { DeviceBroker } from '../broker/device-broker.js';
+import type { SourceColumn } from '../columns/bound-inputs.js';
+import { checkData, columnBytes, dataOfBytes, dataViews, layOut, storeColumns } from './dataset-columns.js';
+import type { EpochLayout } from './dataset-columns.js';
+import { EpochCopy } from './epoch.js';
+import type { Epoch } from './epoch.js';
+import { digestOf } from './epoch-digest.js';
+import type { SpillFolder } from './spill-folder.js';
+
+/** How often epochs came from where. */
+export interface PlacingCounts {
+  loads: number;
+  reloads: number;
+  copies: number;
+}
+
+/** Puts epochs into arenas: from a caller, from another device, from the spill folder, from their source. Nobody sees a copy before it is whole. */
+export class EpochPlacing {
+  constructor(
+    private readonly spill: SpillFolder,
+    private readonly counts: PlacingCounts,
+    /** Aborted when the store stops. */
+    private readonly stopping: AbortSignal,
+  ) {}
+
+  /** A new epoch, which its source has, if it takes epochs, before this resolves. */
+  async fromCaller(epoch: Epoch, broker: DeviceBroker, data: unknown): Promise<EpochCopy> {
+    const { dataset, name } = epoch;
+    const copy = await this.place(epoch, broker, checkData(dataset.columns, data));
+    const { source } = dataset;
+    if (source?.save === undefined) return copy;
+    try {
+      await source.save(dataset.id, name, copy.data);
+    } catch (error) {
+      broker.staging.residents.evict(copy.resident);
+      throw error;
+    }
+    epoch.isInSource = true;
+    return copy;
+  }
+
+  /** An epoch that is, or may be, somewhere else. */
+  async fromElsewhere(epoch: Epoch, broker: DeviceBroker): Promise<EpochCopy> {
+    for (const other of epoch.copies.values()) {
+      const copy = this.fromDevice(other, broker);
+      this.counts.copies++;
+      return copy;
+    }
+    if (this.spill.has(epoch)) {
+      const copy = await this.place(epoch, broker, await this.fromSpill(epoch));
+      this.counts.reloads++;
+      return copy;
+    }
+    const { dataset, name } = epoch;
+    const { source } = dataset;
+    if (source === undefined) throw invalid(epoch, 'it is nowhere any more');
+    const data = await source.load(dataset.id, name, this.stopping);
+    const copy = await this.place(epoch, broker, checkData(dataset.columns, data));
+    this.counts.loads++;
+    epoch.isInSource = true;
+    return copy;
+  }
+
+  private fromDevice({ epoch, broker: from, resident }: EpochCopy, broker: DeviceBroker): EpochCopy {
+    const { layout } = epoch.content!;
+    const { offset } = resident.block;
+    const bytes = from.staging.memory.u8.subarray(offset, offset + layout.sizeBytes);
+    const copy = this.admit(epoch, broker, layout);
+    broker.staging.memory.u8.set(bytes, copy.resident.block.offset);
+    return copy;
+  }
+
+  private async fromSpill(epoch: Epoch): Promise<readonly SourceColumn[]> {
+    const { dataset, content } = epoch;
+    let reason = 'it is not there any more';
+    const bytes = await this.spill.read(epoch).catch((error: unknown) => {
+      reason = error instanceof Error ? error.message : String(error);
+      return undefined;
+    });
+    if (bytes === undefined) throw invalid(epoch, `the file that it was spilled to cannot be used: ${reason}`);
+    const { columns } = content!.layout;
+    return checkData(dataset.columns, dataOfBytes(columns, bytes));
+  }
+
+  /** Writes columns into a block of their own. They become an epoch only if they are what it was before. */
+  private async place(epoch: Epoch, broker: DeviceBroker, sources: readonly SourceColumn[]): Promise<EpochCopy> {
+    if (this.stopping.aborted) throw this.stopping.reason;
+    const { staging } = broker;
+    const layout = layOut(epoch.dataset.columns, sources);
+    const copy = this.admit(epoch, broker, layout);
+    const { offset } = copy.resident.block;
+    try {
+      storeColumns(layout, sources, staging.memory, offset);
+      const digest = await digestOf(layout.columns, columnBytes(layout, staging.memory.buffer, offset));
+      epoch.content ??= { layout, digest };
+      if (epoch.content.digest !== digest) throw invalid(epoch, `its digest is ${digest}, not ${epoch.content.digest}`);
+    } catch (error) {
+      staging.residents.evict(copy.resident);
+      throw error;
+    }
+    return copy;
+  }
+
+  private admit(epoch: Epoch, broker: DeviceBroker, layout: EpochLayout): EpochCopy {
+    const { memory, residents } = broker.staging;
+    const resident = residents.admit(layout.sizeBytes, (column) =>
+      columnRef(epoch, layout, column.byteOffset - resident.block.offset, column.byteLength),
+    );
+    return new EpochCopy(epoch, broker, resident, dataViews(layout, memory.buffer, resident.block.offset));
+  }
+}
+
+/** @param start - from the start of the epoch's block. */
+function columnRef(epoch: Epoch, layout: EpochLayout, start: number, sizeBytes: number): DatasetColumnRef | undefined {
+  const column = layout.columns.find((c) => c.start === start && c.count * sizeOf(c.dtype) === sizeBytes);
+  if (column === undefined) return undefined;
+  return { id: epoch.dataset.id, epoch: epoch.name, column: column.name };
+}
+
+function invalid({ dataset: { id }, name }: Epoch, reason: string): GpuBridgeError {
+  return new GpuBridgeError(
+    'DATASET_INVALID',
+    { dataset: id, epoch: name, reason },
+    `epoch ${name} of dataset ${id} cannot be had again as it was: ${reason}`,
+  );
+}

@@ -1,0 +1,76 @@
+import type { ArenaReclaimer } from '../arena/arena-residents.js';
+import type { ArenaBlock } from '../arena/arena-allocator.js';
+import type { DeviceBroker } from '../broker/device-broker.js';
+import type { Epoch, EpochCopy } from './epoch.js';
+import { MAX_PENDING_BYTES } from './spill-folder.js';
+import type { SpillFolder } from './spill-folder.js';
+
+/**
+ * Makes room in the arena of one device: superseded epochs go first, the oldest of them first, then current ones, the one
+ * that was opened longest ago first. What is leased, pinned or read stays, and what could be had from nowhere else when the
+ * spill folder cannot take it now.
+ */
+export class Eviction implements ArenaReclaimer {
+  /** @param evicted - called for each epoch that has gone from the device, and whether it was spilled for that. */
+  constructor(
+    private readonly broker: DeviceBroker,
+    private readonly epochs: () => Iterable<Epoch>,
+    private readonly spill: SpillFolder,
+    private readonly evicted: (isSpilled: boolean) => void,
+  ) {}
+
+  reclaim(sizeBytes: number): boolean {
+    const byBlock = new Map<ArenaBlock, EpochCopy>();
+    for (const copy of this.candidates()) byBlock.set(copy.resident.block, copy);
+    const blocks = this.broker.staging.arena.blocksToFree(sizeBytes, byBlock.keys());
+    if (blocks === undefined) return false;
+    for (const block of blocks) this.evict(byBlock.get(block)!);
+    return true;
+  }
+
+  /** What may go, first things first. */
+  private *candidates(): Iterable<EpochCopy> {
+    const { id } = this.broker.description;
+    const here: EpochCopy[] = [];
+    for (const epoch of this.epochs()) {
+      const copy = epoch.copies.get(id);
+      if (copy?.isIdle === true) here.push(copy);
+    }
+    here.sort((a, b) => rank(a.epoch, b.epoch));
+    let room = this.spill.roomBytes;
+    for (const copy of here) {
+      if (this.isOnlyHere(copy)) {
+        // An epoch that is larger than all that may be on its way goes alone.
+        const { sizeBytes } = copy.resident.block;
+        if (sizeBytes > room && room < MAX_PENDING_BYTES) continue;
+        room -= sizeBytes;
+      }
+      yield copy;
+    }
+  }
+
+  private evict(copy: EpochCopy): void {
+    const { epoch, resident } = copy;
+    const { memory, residents } = this.broker.staging;
+    const isOnlyHere = this.isOnlyHere(copy);
+    if (isOnlyHere) {
+      const { content } = epoch;
+      const { offset } = resident.block;
+      this.spill.keep(epoch, content!, memory.u8.subarray(offset, offset + content!.layout.sizeBytes));
+    }
+    epoch.copies.delete(copy.deviceId);
+    residents.evict(resident);
+    this.evicted(isOnlyHere);
+  }
+
+  /** It would be lost. */
+  private isOnlyHere({ epoch }: EpochCopy): boolean {
+    return !epoch.isInSource && epoch.copies.size === 1 && !this.spill.has(epoch);
+  }
+}
+
+/** Negative: `a` goes first. */
+function rank(a: Epoch, b: Epoch): number {
+  if (a.isCurrent !== b.isCurrent) return a.isCurrent ? 1 : -1;
+  return a.isCurrent ? a.openedAt - b.openedAt : a.age - b.age;
+}

@@ -1,0 +1,142 @@
+import { mkdir, mkdtemp, rm, unlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Logger } from '@gpu-bridge/abstractions';
+import { columnBytes } from './dataset-columns.js';
+import type { Epoch, EpochContent } from './epoch.js';
+import { epochFileName, readEpochFile, writeEpochFile } from './epoch-file.js';
+
+/** Evicted bytes that may be on their way to disk; one epoch may be larger, alone. */
+export const MAX_PENDING_BYTES = 256 * 2 ** 20;
+
+/** An epoch that made way and has no source: in memory until it is on disk. */
+interface Spilled {
+  readonly content: EpochContent;
+  /** Its block as it was; undefined once it is on disk. */
+  block: Uint8Array | undefined;
+  /** Undefined until it is on disk. */
+  path: string | undefined;
+}
+
+/** Keeps evicted epochs that can be had from nowhere else, in files of this silo alone. */
+export class SpillFolder {
+  private readonly spilled = new Map<Epoch, Spilled>();
+  private pending = 0;
+  private total = 0;
+  private made: Promise<string> | undefined;
+  /** Files are written one after the other. */
+  private writing: Promise<void> = Promise.resolve();
+  private stopped = false;
+
+  /** @param parent - undefined: the system's place for temporary files. */
+  constructor(
+    private readonly parent: string | undefined,
+    private readonly logger: Logger,
+  ) {}
+
+  /** Bytes of all epochs that are here. */
+  get spilledBytes(): number {
+    return this.total;
+  }
+
+  /** Bytes that may be kept now; {@link MAX_PENDING_BYTES} when nothing is being written. */
+  get roomBytes(): number {
+    return MAX_PENDING_BYTES - this.pending;
+  }
+
+  has(epoch: Epoch): boolean {
+    return this.spilled.has(epoch);
+  }
+
+  /** Takes a copy of an epoch's block at once, and writes it in the background. */
+  keep(epoch: Epoch, content: EpochContent, block: Uint8Array): void {
+    const entry: Spilled = { content, block: block.slice(), path: undefined };
+    this.spilled.set(epoch, entry);
+    this.total += block.length;
+    this.pending += block.length;
+    this.writing = this.writing.then(() => this.write(epoch, entry));
+  }
+
+  /**
+   * An epoch's columns as bytes; its file stays, since an epoch does not change.
+   *
+   * @returns undefined when it is not here.
+   * @throws Error when its file cannot be read.
+   */
+  async read(epoch: Epoch): Promise<readonly Uint8Array[] | undefined> {
+    const entry = this.spilled.get(epoch);
+    if (entry === undefined) return undefined;
+    const { content, block, path } = entry;
+    if (block !== undefined) return columnBytes(content.layout, block.buffer, block.byteOffset);
+    return (await readEpochFile(path!))?.bytes;
+  }
+
+  forget(epoch: Epoch): void {
+    const entry = this.spilled.get(epoch);
+    if (entry === undefined) return;
+    this.spilled.delete(epoch);
+    this.total -= entry.content.layout.sizeBytes;
+    if (entry.path !== undefined) void this.remove(entry.path);
+  }
+
+  /** Resolves when nothing is being written. */
+  async settled(): Promise<void> {
+    await this.writing;
+  }
+
+  /** Removes everything. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.spilled.clear();
+    this.total = 0;
+    await this.writing;
+    const folder = await this.made?.catch(() => undefined);
+    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+  }
+
+  private async write(epoch: Epoch, entry: Spilled): Promise<void> {
+    const { content, block } = entry;
+    const { id } = epoch.dataset;
+    try {
+      if (this.isWanted(epoch, entry)) {
+        const path = join(await this.folder(), `${epoch.age}-${epochFileName(id, epoch.name)}`);
+        const { columns } = content.layout;
+        const header = { id, epoch: epoch.name, columns, digest: content.digest };
+        await writeEpochFile(path, header, columnBytes(content.layout, block!.buffer, block!.byteOffset));
+        if (this.isWanted(epoch, entry)) entry.path = path;
+        else await this.remove(path);
+      }
+    } catch (error) {
+      // It stays in memory, where it counts: nothing else is spilled until it is gone.
+      this.logger.error('an evicted dataset cannot be written', { dataset: id, epoch: epoch.name, error });
+      if (this.isWanted(epoch, entry)) return;
+    }
+    entry.block = undefined;
+    this.pending -= content.layout.sizeBytes;
+  }
+
+  private isWanted(epoch: Epoch, entry: Spilled): boolean {
+    return !this.stopped && this.spilled.get(epoch) === entry;
+  }
+
+  private folder(): Promise<string> {
+    this.made ??= this.make().catch((error: unknown) => {
+      this.made = undefined;
+      throw error;
+    });
+    return this.made;
+  }
+
+  /** A folder that only this user can read; mkdtemp makes it so. */
+  private async make(): Promise<string> {
+    const { parent } = this;
+    if (parent !== undefined) await mkdir(parent, { recursive: true, mode: 0o700 });
+    return mkdtemp(join(parent ?? tmpdir(), 'gpu-bridge-datasets-'));
+  }
+
+  private async remove(path: string): Promise<void> {
+    await unlink(path).catch((error: unknown) =>
+      this.logger.warn('a spilled dataset cannot be removed', { path, error }),
+    );
+  }
+}

@@ -17,6 +17,7 @@ describe('a cluster keeps one owner per grain, and every write that it acknowled
       'cutOff',
       'cutOffFromEngine',
       'takeovers',
+      'migrations',
       'incarnationsLost',
       'repeated',
     );

@@ -1,4 +1,4 @@
-import type { GrainContext } from '@gpu-bridge/abstractions';
+import type { DeactivationReason, GrainContext } from '@gpu-bridge/abstractions';
 import assert from 'node:assert/strict';
 import { findLedgerRow } from './sim-grains.js';
 import type { LedgerRow } from './sim-grains.js';
@@ -20,6 +20,8 @@ export class ClusterHistory {
   activations = 0;
   /** Activations of a key that was active elsewhere before. */
   takeovers = 0;
+  /** Activations that went to have another silo make the next one. */
+  migrations = 0;
 
   private readonly byId = new Map<number, TrackedCall>();
   private readonly active = new Map<string, LiveActivation>();
@@ -48,7 +50,8 @@ export class ClusterHistory {
     this.active.set(`${silo.portId} ${activationId}`, { silo, key, fencingToken, incarnationsLost });
   }
 
-  deactivated(silo: SimSilo, { activationId }: GrainContext): void {
+  deactivated(silo: SimSilo, { activationId }: GrainContext, reason: DeactivationReason): void {
+    if (reason === 'migrating') this.migrations++;
     this.active.delete(`${silo.portId} ${activationId}`);
   }
 

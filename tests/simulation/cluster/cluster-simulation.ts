@@ -127,7 +127,8 @@ export class ClusterSimulation {
       const items = random.below(12);
       const how = { pauseMs: random.below(2) * random.below(100), until: random.below(20) };
       this.track(new TrackedCall(id, 'count', key, caller), () => readStream(ledger, id, items, how));
-    } else {
+    } else if (roll < 94) this.track(new TrackedCall(id, 'move', key, caller), () => ledger.move(id));
+    else {
       const worker = caller.silo.getGrain(WORKER, 'w');
       this.track(new TrackedCall(id, 'work', undefined, caller), () => worker.work(id, holdMs));
     }
@@ -261,6 +262,7 @@ export class ClusterSimulation {
     const count = (what: string, times = 1): void => void (happened[what] = (happened[what] ?? 0) + times);
     count('activations', history.activations);
     count('takeovers', history.takeovers);
+    count('migrations', history.migrations);
     for (const { kind, outcome, turns } of history.calls) {
       count(outcome === 'done' ? kind : (outcome ?? 'callerDied'));
       if (turns > 1) count('repeated');

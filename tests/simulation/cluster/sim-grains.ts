@@ -1,11 +1,12 @@
-import type { Clock, GrainClass, GrainContext, GrainType } from '@gpu-bridge/abstractions';
+import { GpuBridgeError } from '@gpu-bridge/abstractions';
+import type { Clock, DeactivationReason, GrainClass, GrainContext, GrainType } from '@gpu-bridge/abstractions';
 import type { ClusterSettings } from './settings.js';
 
 /** Where grains run, as far as they tell of themselves. */
 export interface GrainHost {
   readonly clock: Clock;
   activated(context: GrainContext): void;
-  deactivated(context: GrainContext): void;
+  deactivated(context: GrainContext, reason: DeactivationReason): void;
   /** @param context - of a keyed grain; undefined of a worker. */
   turnStarted(callId: number, context: GrainContext | undefined): void;
 }
@@ -18,6 +19,8 @@ export interface Ledger {
   put(callId: number, holdMs: number): Promise<number>;
   read(callId: number): Promise<readonly number[]>;
   count(callId: number, items: number, pauseMs: number): AsyncIterable<number>;
+  /** Goes to another silo, if there is one that it can go to. */
+  move(callId: number): Promise<void>;
 }
 
 export interface Worker {
@@ -61,8 +64,8 @@ class LedgerGrain implements Ledger {
     return Promise.resolve();
   }
 
-  onDeactivate(): Promise<void> {
-    this.host.deactivated(this.context);
+  onDeactivate(reason: DeactivationReason): Promise<void> {
+    this.host.deactivated(this.context, reason);
     return Promise.resolve();
   }
 
@@ -82,6 +85,15 @@ class LedgerGrain implements Ledger {
   count(callId: number, items: number, pauseMs: number): AsyncIterable<number> {
     this.host.turnStarted(callId, this.context);
     return countTo(items, pauseMs, this.host.clock);
+  }
+
+  async move(callId: number): Promise<void> {
+    this.host.turnStarted(callId, this.context);
+    try {
+      this.context.migrateOnIdle();
+    } catch (error) {
+      if (!GpuBridgeError.is(error)) throw error;
+    }
   }
 
   private async change(

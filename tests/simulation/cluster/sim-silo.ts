@@ -1,4 +1,4 @@
-import type { ClusterPort, GrainContext, Logger } from '@gpu-bridge/abstractions';
+import type { ClusterPort, DeactivationReason, GrainContext, Logger } from '@gpu-bridge/abstractions';
 import { Silo } from '@gpu-bridge/silo';
 import type { InProcessCluster, InProcessPort } from '@gpu-bridge/silo';
 import { FreezableClock } from '@gpu-bridge/testkit';
@@ -122,8 +122,8 @@ export class SimSilo implements GrainHost {
     this.surroundings.history.activated(this, context);
   }
 
-  deactivated(context: GrainContext): void {
-    this.surroundings.history.deactivated(this, context);
+  deactivated(context: GrainContext, reason: DeactivationReason): void {
+    this.surroundings.history.deactivated(this, context, reason);
   }
 
   turnStarted(callId: number, context: GrainContext | undefined): void {

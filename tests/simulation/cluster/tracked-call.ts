@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import type { SimSilo } from './sim-silo.js';
 import type { Ledger } from './sim-grains.js';
 
-export type CallKind = 'add' | 'put' | 'read' | 'count' | 'work';
+export type CallKind = 'add' | 'put' | 'read' | 'count' | 'move' | 'work';
 
 /** Whatever the silo says with one of these, the call did not run. */
 const NOT_RUN = new Set<string>([

@@ -35,6 +35,16 @@ export interface GrainContext {
   deactivateOnIdle(): void;
   /** Keeps this activation from being collected as idle until it is disposed of: it has work that no call waits for. */
   keepActive(): Disposable;
+  /**
+   * Moves a keyed grain to another silo of its cluster: ends this activation after the current turns, and has the other silo
+   * make the next one. Calls that wait or come meanwhile go there. Where that silo dies first, the next call places the grain anew.
+   *
+   * @param siloId - Default: the placement director chooses among the other silos.
+   * @throws GpuBridgeError `INVALID_ARGUMENT` for a silo that is unknown, drains, does not host the grain's type or is this one,
+   *   where no other silo hosts it, and in a silo without a cluster; `SILO_UNREACHABLE` for one under suspicion; without a name
+   *   also what the director throws. Then nothing has happened.
+   */
+  migrateOnIdle(siloId?: string): void;
 }
 
 /** Optional hooks of a grain class. */
@@ -51,8 +61,11 @@ export interface Grain {
   /** Runs as a turn when a reminder of this grain is due. A failure is logged, and the reminder repeated. */
   receiveReminder?(name: string, tick: ReminderTick): Promise<void>;
 }
-/** `fenced`: the silo has lost the grain, which may already be active elsewhere; nothing may be written any more. */
-export type DeactivationReason = 'idle' | 'requested' | 'stopping' | 'fenced';
+/**
+ * `fenced`: the silo has lost the grain, which may already be active elsewhere; nothing may be written any more. `migrating`: once
+ * the hook has ended, another silo makes the next activation.
+ */
+export type DeactivationReason = 'idle' | 'requested' | 'migrating' | 'stopping' | 'fenced';
 
 /** How a grain class is hosted. */
 export interface GrainOptions {

@@ -62,6 +62,15 @@ export class ActivationContext implements GrainContext {
     return this.#activation.keepActive();
   }
 
+  migrateOnIdle(siloId?: string): void {
+    if (!this.#grain.keyed) throw this.misuse('context.migrateOnIdle', 'used by keyed grains');
+    if (!this.#activation.lives) throw this.misuse('context.migrateOnIdle', 'called before the grain is deactivated');
+    const { opened } = this.#activation;
+    if (opened?.chooseSuccessor === undefined)
+      throw this.misuse('context.migrateOnIdle', 'used in a silo of a cluster, once the grain is made');
+    this.#activation.migrate(opened.chooseSuccessor(siloId));
+  }
+
   private misuse(field: string, expected: string): GpuBridgeError {
     return GpuBridgeError.invalidArgument(field, this.#grain.type, expected);
   }

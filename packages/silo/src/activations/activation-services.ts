@@ -7,8 +7,19 @@ export interface OpenedActivation {
   readonly storage?: GrainStorage;
   /** Where something keeps them. */
   readonly reminders?: GrainReminders;
-  /** Called when the activation is over, its `onDeactivate` included. */
-  release?(): Promise<void>;
+  /**
+   * The address of the silo that the grain can move to.
+   *
+   * @param siloId - Default: a director chooses.
+   * @throws GpuBridgeError when there is none, or not that one.
+   */
+  chooseSuccessor?(siloId: string | undefined): string;
+  /**
+   * Called when the activation is over, its `onDeactivate` included.
+   *
+   * @param successor - address of the silo that has the grain from now on; default: whichever claims it next.
+   */
+  release?(successor?: string): Promise<void>;
 }
 
 /** Gives keyed grains their right to be active. */

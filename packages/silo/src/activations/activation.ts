@@ -43,6 +43,8 @@ export class Activation {
   isFenced = false;
   /** Set once: it takes no further calls, and goes for this reason when its turns have ended. */
   retiresAs: DeactivationReason | undefined;
+  /** Address of the silo that has the grain next; of one that migrates. */
+  private successor: string | undefined;
   readonly activationId: string;
   /** While it activates it may not be there yet. */
   opened: OpenedActivation | undefined;
@@ -96,9 +98,19 @@ export class Activation {
   }
 
   retireOnRequest(): void {
-    if (this.retiresAs !== undefined) return;
-    this.retiresAs = 'requested';
-    this.owner.deactivationRequested(this);
+    if (this.retiresAs === undefined) this.retireAs('requested');
+  }
+
+  /** @param successor - address of a silo. */
+  migrate(successor: string): void {
+    this.successor = successor;
+    this.retireAs('migrating');
+  }
+
+  private retireAs(reason: DeactivationReason): void {
+    const isNew = this.retiresAs === undefined;
+    this.retiresAs = reason;
+    if (isNew) this.owner.deactivationRequested(this);
   }
 
   registerTimer(callback: () => Promise<void> | void, schedule: Schedule): Disposable {
@@ -190,7 +202,8 @@ export class Activation {
 
   private invoke(method: GrainMethod, args: unknown[], turn: Turn, interleaves: boolean): unknown {
     const filter = this.silo.incomingFilter;
-    if (filter === undefined) return this.enter(method.bodyIn(this.instance), args, turn, interleaves);
+    if (filter === undefined || !method.isFiltered)
+      return this.enter(method.bodyIn(this.instance), args, turn, interleaves);
     const call = turn instanceof PendingCall ? turn : undefined;
     const request = turn instanceof PendingCall ? turn.request : turn;
     return filter({ grain: this.id, method: method.name, args, request }, (replaced) => {
@@ -290,7 +303,7 @@ export class Activation {
     this.announceEnd(reason);
     this.state = 'deactivating';
     this.stopTimers();
-    return this.instance.onDeactivate === undefined ? this.release() : this.runOnDeactivate(reason);
+    return this.instance.onDeactivate === undefined ? this.handOn(reason) : this.runOnDeactivate(reason);
   }
 
   private async runOnDeactivate(reason: DeactivationReason): Promise<void> {
@@ -300,18 +313,27 @@ export class Activation {
       // There is no caller to tell, and the activation is gone either way.
       this.logFailure('onDeactivate failed', error, { reason });
     }
-    await this.release();
+    await this.handOn(reason);
   }
 
-  /** Lets go of what was opened; never rejects. @returns undefined when there is nothing to wait for. */
-  release(): Promise<void> | undefined {
+  private handOn(reason: DeactivationReason): Promise<void> | undefined {
+    return this.release(reason === 'migrating' ? this.successor : undefined);
+  }
+
+  /**
+   * Lets go of what was opened; never rejects.
+   *
+   * @param successor - who has the grain next.
+   * @returns undefined when there is nothing to wait for.
+   */
+  release(successor?: string): Promise<void> | undefined {
     this.stopTimers();
-    return this.opened?.release === undefined ? undefined : this.runRelease();
+    return this.opened?.release === undefined ? undefined : this.runRelease(successor);
   }
 
-  private async runRelease(): Promise<void> {
+  private async runRelease(successor: string | undefined): Promise<void> {
     try {
-      await this.opened?.release?.();
+      await this.opened?.release?.(successor);
     } catch (error) {
       this.logFailure('an activation could not be released', error);
     }

@@ -29,11 +29,20 @@ export class GrainMethod {
     readonly interleaves = false,
     /** Of those that only the silo calls. */
     private readonly isHook = false,
+    /** Filters of calls run around it. */
+    readonly isFiltered = true,
   ) {}
 
   /** How the silo itself calls `receiveReminder`, which nobody else can. */
   static receiveReminder(grainType: string): GrainMethod {
     return new GrainMethod(grainType, 'receiveReminder' satisfies keyof Grain, false, true);
+  }
+
+  /** A call that does nothing: it is there for the activation it makes, and waits for that. */
+  static arrive(grainType: string): GrainMethod {
+    const method = new GrainMethod(grainType, 'onActivate' satisfies keyof Grain, false, true, false);
+    method.bodyIn = () => () => undefined;
+    return method;
   }
 
   /**

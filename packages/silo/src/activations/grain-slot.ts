@@ -46,9 +46,9 @@ export class GrainSlot implements ActivationOwner, CallTarget {
     return this.pool.canServe;
   }
 
-  /** Of the keyed grain's activation; undefined without one. */
+  /** Of the keyed grain's activation; undefined without one, and while it is not known yet. */
   get fencingToken(): number | undefined {
-    return this.pool.all()[0]?.fencingToken;
+    return this.pool.all()[0]?.opened?.fencingToken;
   }
 
   /** Runs a call now when an activation is free, else when one becomes free. */
@@ -92,7 +92,7 @@ export class GrainSlot implements ActivationOwner, CallTarget {
 
   deactivationRequested(activation: Activation): void {
     if (activation.isFenced || activation.state !== 'active') return;
-    activation.announceEnd('requested');
+    activation.announceEnd(activation.retiresAs ?? 'requested');
     this.pool.takeThisIdle(activation); // in a turn that interleaves it may be idle otherwise
     if (activation.runningTurns === 0) this.leave(activation);
   }

@@ -33,6 +33,8 @@ export class RegisteredGrain implements RoutedType {
 
   /** What delivers a reminder, as a call like any other. */
   readonly receiveReminder: GrainMethod;
+  /** What brings a grain here that another silo has handed over. */
+  readonly arrive: GrainMethod;
 
   private readonly interleaving: ReadonlySet<string>;
   private readonly methods = new Map<string, GrainMethod>();
@@ -70,6 +72,7 @@ export class RegisteredGrain implements RoutedType {
     }
     this.type = type;
     this.receiveReminder = GrainMethod.receiveReminder(type);
+    this.arrive = GrainMethod.arrive(type);
     this.reentrant = reentrant;
     this.keyed = kind === 'keyed';
     this.persistent = options.persistent ?? false;

@@ -102,6 +102,21 @@ export class GrainDirectory {
     await this.table.delete(tableKeyOf(id), this.tokens.revisionOf(fencingToken));
   }
 
+  /**
+   * Makes another silo the owner of a grain that this one has, and has no activation of any more. It is active there with the
+   * first call.
+   *
+   * @param successor - address of an incarnation.
+   * @returns undefined when the grain is no longer this silo's.
+   * @throws GpuBridgeError `CLUSTER_UNAVAILABLE`: whose it is then shows when it is claimed.
+   */
+  async handOver(id: GrainId, fencingToken: number, successor: string): Promise<DirectoryEntry | undefined> {
+    const revision = this.tokens.revisionOf(fencingToken);
+    const handed = await this.write(successor, (value) => this.table.update(tableKeyOf(id), value, revision));
+    if (handed !== undefined) this.remember(id, handed);
+    return handed;
+  }
+
   /** The cached entry proved wrong. */
   forget(id: GrainId): void {
     this.cache.delete(mapKeyOf(id));

@@ -62,8 +62,8 @@ export class CallService implements CallReceiver {
   private async run(call: RemoteCall, grain: RegisteredGrain, slot: GrainSlot): Promise<unknown> {
     const form = grain.remoteForms?.[call.method];
     const args = form?.unpackArguments?.([...call.args], this.serving.clock) ?? [...call.args];
-    const { receiveReminder } = grain;
-    const method = call.method === receiveReminder.name ? receiveReminder : grain.method(call.method);
+    const hook = [grain.receiveReminder, grain.arrive].find(({ name }) => name === call.method);
+    const method = hook ?? grain.method(call.method);
     const result = await slot.call(method, args, call.request);
     return form?.toStream === undefined ? result : form.toStream(result);
   }

@@ -14,6 +14,7 @@ import type {
 import type { ActivationServices, OpenedActivation } from '../activations/activation-services.js';
 import type { GrainSlot } from '../activations/grain-slot.js';
 import { GrainDirectory, directoryTableName } from '../directory/grain-directory.js';
+import type { DirectoryEntry } from '../directory/grain-directory.js';
 import type { MemberState } from '../membership/member-record.js';
 import type { Membership, MembershipInfo } from '../membership/membership.js';
 import type { RemoteCall } from '../messaging/remote-call.js';
@@ -214,11 +215,14 @@ export class SiloCluster implements ActivationServices {
   /** @throws CallRefused when the grain is another silo's, or nobody can tell whose. */
   async open(id: GrainId, { options }: GrainClass): Promise<OpenedActivation> {
     const { fencingToken } = await this.claim(id);
-    const release = (): Promise<void> => this.release(id, fencingToken);
+    const release = (successor?: string): Promise<void> =>
+      successor === undefined ? this.release(id, fencingToken) : this.handOver(id, fencingToken, successor);
+    const chooseSuccessor = (siloId?: string): string => this.chooseSuccessor(id, siloId);
     const reminders = this.reminders.forGrain(id);
-    if (options.persistent !== true) return { fencingToken, reminders, release };
+    const opened = { fencingToken, reminders, chooseSuccessor, release };
+    if (options.persistent !== true) return opened;
     try {
-      return { fencingToken, reminders, release, storage: await this.states.open(id, fencingToken) };
+      return { ...opened, storage: await this.states.open(id, fencingToken) };
     } catch (error) {
       await release();
       throw refusalOf(error);
@@ -247,6 +251,52 @@ export class SiloCluster implements ActivationServices {
     await this.opened.release(id, fencingToken).catch((error: unknown) => {
       this.services.logger.warn('a grain keeps its row in the directory', { grain: nameOf(id), error });
     });
+  }
+
+  /** Only silos that would be given a new activation too; the others may be gone before the grain has arrived. */
+  private chooseSuccessor(id: GrainId, siloId: string | undefined): string {
+    const { membership, placement } = this.services;
+    const grain = this.services.find(id.type)?.grain;
+    invariant(grain !== undefined, 'the grain is active here');
+    const others = membership
+      .members()
+      .filter(
+        ({ address, state, grainTypes }) =>
+          address !== membership.address && state === 'active' && grainTypes.includes(id.type),
+      );
+    const expected = `another active silo that hosts ${id.type}: ${others.map((other) => other.siloId).join(', ') || 'there is none'}`;
+    if (siloId === undefined && others.length > 0)
+      return placement.choose(grain, id, NO_REQUEST, new Set([membership.address]));
+    const named = others.find((other) => other.siloId === siloId);
+    if (named === undefined) throw GpuBridgeError.invalidArgument('siloId', siloId, expected);
+    if (!named.suspect) return named.address;
+    const details = { siloId: named.siloId, reason: 'it is under suspicion of being dead' };
+    throw new GpuBridgeError('SILO_UNREACHABLE', details, `silo ${named.siloId} takes no grain: ${details.reason}`);
+  }
+
+  /** One write decides. Without the engine the row stays, and the grain is claimed anew by whoever is called next, or here. */
+  private async handOver(id: GrainId, fencingToken: number, successor: string): Promise<void> {
+    try {
+      const entry = await this.opened.handOver(id, fencingToken, successor);
+      if (entry !== undefined) void this.announce(id, entry);
+    } catch (error) {
+      this.services.logger.warn('a grain could not be handed over', { grain: nameOf(id), successor, error });
+    }
+  }
+
+  /**
+   * Has the new owner make its activation, so that calls find it made. One that takes none, for example because it has begun to
+   * drain, loses the row again, unless it has made it its own: then any silo may claim the grain.
+   */
+  private async announce(grain: GrainId, { owner, fencingToken }: DirectoryEntry): Promise<void> {
+    const method = this.services.find(grain.type)!.grain.arrive.name;
+    const call = { grain, method, args: [], request: NO_REQUEST, fencingToken, placed: false };
+    try {
+      await this.send(owner, call);
+    } catch (error) {
+      this.services.logger.debug('a grain was not taken over at once', { grain: nameOf(grain), owner, error });
+      await this.release(grain, fencingToken);
+    }
   }
 
   /** Calls the grain wherever it is; its type is hosted here. */

@@ -4,3 +4,21 @@ export type { BatchGrainReference } from './batch/batch-grain-class.js';
 export { GpuBatchGrain } from './batch/gpu-batch-grain.js';
 export type { UntypedColumns } from './batch/gpu-batch-grain.js';
 export { grainsModule } from './module.js';
+export { followStream } from './stream/follow-stream.js';
+export { GpuStreamGrain } from './stream/gpu-stream-grain.js';
+export type { StreamServices } from './stream/gpu-stream-grain.js';
+export type { ProducerStamp, StreamReceipt } from './stream/producer-memory.js';
+export { defineStream } from './stream/stream-definition.js';
+export type {
+  StreamColumns,
+  StreamDefinition,
+  StreamItem,
+  StreamOptions,
+  StreamOutputs,
+  StreamUniforms,
+} from './stream/stream-definition.js';
+export { getStreamGrain, streamGrainClass } from './stream/stream-grain-class.js';
+export type { StreamGrainClass, StreamGrainReference } from './stream/stream-grain-class.js';
+export type { StreamPressure } from './stream/stream-pressure.js';
+export type { StreamSubscription, SubscribeOptions } from './stream/stream-subscription.js';
+export type { StreamBatch, StreamFailure, StreamGap, StreamPosition, StreamValue } from './stream/stream-value.js';

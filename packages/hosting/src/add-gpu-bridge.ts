@@ -1,13 +1,17 @@
 import { GpuBridgeError, Tokens, resolveOptions } from '@gpu-bridge/abstractions';
 import type {
   Clock,
+  ClusterPort,
+  GpuBridge,
   GpuBridgeOptions,
+  GrainClass,
   LifecycleParticipant,
   Logger,
   ResolvedNativeOptions,
 } from '@gpu-bridge/abstractions';
 import { cpuBackendModule } from '@gpu-bridge/compute-cpu';
-import { grainsModule } from '@gpu-bridge/grains';
+import { grainsModule, streamGrainClass } from '@gpu-bridge/grains';
+import type { StreamDefinition } from '@gpu-bridge/grains';
 import { createKernelCompiler } from '@gpu-bridge/kernels';
 import type { CompilerOptions } from '@gpu-bridge/kernels';
 import { runtimeModule } from '@gpu-bridge/runtime';
@@ -30,6 +34,9 @@ export interface GpuBridgeHostOptions extends GpuBridgeOptions {
    * this application. Default none: kernels that no build has compiled are compiled at every start.
    */
   readonly kernelCacheFolder?: string;
+  /** Streams whose grains this silo hosts, of names that differ; their kernels stand under `kernels` too. Default none. */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- streams of kernels of any parameters
+  readonly streams?: readonly StreamDefinition<any>[];
 }
 
 /**
@@ -57,10 +64,11 @@ export function addGpuBridge(container: Container, options: GpuBridgeHostOptions
       'a container without it: a silo has one bridge',
     );
   }
-  const { silo, cluster, kernelCacheFolder, ...bridge } = options;
+  const { silo, cluster, kernelCacheFolder, streams = [], ...bridge } = options;
   const resolved = resolveOptions(bridge);
   resolveSiloOptions(silo);
   if (cluster !== undefined) checkClusterOptions(cluster);
+  checkStreams(streams);
   const compiler = createKernelCompiler(checkedCache(kernelCacheFolder));
   container.bind(Tokens.Options).toConstantValue(resolved);
   container.bind(Tokens.KernelCompiler).toConstantValue(compiler);
@@ -76,6 +84,7 @@ export function addGpuBridge(container: Container, options: GpuBridgeHostOptions
   container.load(runtimeModule, siloModule(silo), grainsModule);
   if (resolved.cpu !== false) container.load(cpuBackendModule);
   if (resolved.native !== false) bindNative(container, resolved.native);
+  for (const definition of streams as readonly StreamDefinition[]) bindStream(container, definition);
   return new GpuBridgeHost(() => container.getAllAsync<LifecycleParticipant>(Tokens.LifecycleParticipant));
 }
 
@@ -86,6 +95,29 @@ function bindNative(container: Container, native: ResolvedNativeOptions): void {
       .toResolvedValue((logger: Logger) => new LazyNativeBackend(name, native, logger), [Tokens.Logger])
       .inSingletonScope();
   }
+}
+
+function bindStream(container: Container, definition: StreamDefinition): void {
+  container
+    .bind<GrainClass>(Tokens.GrainClass)
+    .toResolvedValue(
+      (bridge: GpuBridge, clock: Clock, logger: Logger, port: ClusterPort | undefined) =>
+        streamGrainClass({ bridge, clock, logger, port }, definition),
+      [Tokens.GpuBridge, Tokens.Clock, Tokens.Logger, { serviceIdentifier: Tokens.ClusterPort, optional: true }],
+    )
+    .inSingletonScope();
+}
+
+function checkStreams(streams: unknown): void {
+  const ok = Array.isArray(streams) && streams.every((stream: Partial<StreamDefinition> | null) => isStream(stream));
+  if (!ok) throw GpuBridgeError.invalidArgument('options.streams', streams, 'streams made by defineStream');
+  const names = (streams as readonly StreamDefinition[]).map(({ name }) => name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw GpuBridgeError.invalidArgument('options.streams', twice, 'streams of different names');
+}
+
+function isStream(stream: Partial<StreamDefinition> | null): boolean {
+  return stream?.kernel?.kind === 'map' && typeof stream.name === 'string' && stream.microBatch !== undefined;
 }
 
 function checkedCache(folder: unknown): CompilerOptions {

@@ -1,0 +1,14 @@
+export { GraphError, type GraphErrorCode } from './input/errors.js';
+export type { EdgeList, EdgeListFormat } from './input/edge-list.js';
+export { readGraphFile } from './input/read-graph.js';
+export { generateRmat } from './generate.js';
+export { buildGraph, idOf, type Graph } from './graph/graph.js';
+export { keepGraph, type GraphStore, type ResidentGraph } from './resident-graph.js';
+export { countMotifs, FAN_WINDOW_US, type MotifCounts } from './counts/count-motifs.js';
+export { countTriangles } from './counts/triangle-counts.js';
+export type { MotifRunner } from './counts/motif-runner.js';
+export { allocatedStore } from './allocated-store.js';
+export { bridgeRunner } from './counts/bridge-runner.js';
+export { motifKernels } from './kernels/motif-kernels.js';
+export { motifReport, type MotifReport } from './report/report.js';
+export { motifWitnesses, type Witnesses } from './report/witnesses.js';

@@ -1,0 +1,2 @@
+/** Stands for no node in columns of nodes. */
+export const NONE = 0xffff_ffff;

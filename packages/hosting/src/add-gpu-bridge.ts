@@ -14,7 +14,7 @@ import { grainsModule, streamGrainClass } from '@gpu-bridge/grains';
 import type { StreamDefinition } from '@gpu-bridge/grains';
 import { createKernelCompiler } from '@gpu-bridge/kernels';
 import type { CompilerOptions } from '@gpu-bridge/kernels';
-import { runtimeModule } from '@gpu-bridge/runtime';
+import { runtimeModule, telemetryModule } from '@gpu-bridge/runtime';
 import { resolveSiloOptions, siloModule } from '@gpu-bridge/silo';
 import type { SiloOptions } from '@gpu-bridge/silo';
 import type { Container } from 'inversify';
@@ -82,6 +82,8 @@ export function addGpuBridge(container: Container, options: GpuBridgeHostOptions
       .inSingletonScope();
   }
   container.load(runtimeModule, siloModule(silo), grainsModule);
+  const { metrics, traces } = resolved.telemetry;
+  if (metrics || traces) container.load(telemetryModule({ metrics, traces }));
   if (resolved.cpu !== false) container.load(cpuBackendModule);
   if (resolved.native !== false) bindNative(container, resolved.native);
   for (const definition of streams as readonly StreamDefinition[]) bindStream(container, definition);

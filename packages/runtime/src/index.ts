@@ -7,6 +7,6 @@ export { PinoLogger } from './diagnostics/pino-logger.js';
 export { BrokerService } from './host/broker-service.js';
 export { GpuHostFeature } from './host/gpu-host-feature.js';
 export { PersistentKernelHost } from './kernel-host/persistent-kernel-host.js';
-export { runtimeModule } from './module.js';
+export { runtimeModule, telemetryModule } from './module.js';
 export { CapacityPlacementDirector } from './placement/capacity-placement-director.js';
 export type { PlacementWeights } from './placement/capacity-placement-director.js';

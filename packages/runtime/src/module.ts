@@ -1,27 +1,40 @@
 import { Tokens } from '@gpu-bridge/abstractions';
 import type {
   Clock,
+  ClusterView,
   ComputeBackend,
+  DatasetStore,
+  GpuBridge,
+  GpuDiagnostics,
   JobRecorder,
   KernelCompiler,
   Logger,
   ResolvedGpuBridgeOptions,
+  ResolvedTelemetryOptions,
 } from '@gpu-bridge/abstractions';
 import { ContainerModule } from 'inversify';
 import { LocalGpuBridge } from './bridge/local-gpu-bridge.js';
 import { KernelCatalog } from './catalog/kernel-catalog.js';
 import { SystemClock } from './clock/system-clock.js';
+import { LocalGpuDiagnostics } from './diagnostics/local-gpu-diagnostics.js';
 import { PinoLogger } from './diagnostics/pino-logger.js';
 import { LocalDatasetStore } from './datasets/local-dataset-store.js';
 import { DatasetService } from './host/dataset-service.js';
 import { BrokerService } from './host/broker-service.js';
 import { GpuHostFeature } from './host/gpu-host-feature.js';
 import { CapacityPlacementDirector } from './placement/capacity-placement-director.js';
+import { CallTracing } from './telemetry/call-tracing.js';
+import { JobTelemetry } from './telemetry/job-telemetry.js';
+import { MetricsService } from './telemetry/metrics-service.js';
 
 const HostFeature = Symbol.for('@gpu-bridge/runtime/GpuHostFeature');
 const Catalog = Symbol.for('@gpu-bridge/runtime/KernelCatalog');
+const Telemetry = Symbol.for('@gpu-bridge/runtime/JobTelemetry');
 
-/** Binds the runtime. Needs `Tokens.Options`, `Tokens.KernelCompiler` and at least one `Tokens.ComputeBackend`. */
+/**
+ * Binds the runtime. Needs `Tokens.Options`, `Tokens.KernelCompiler` and at least one `Tokens.ComputeBackend`;
+ * `Tokens.GpuDiagnostics` also `Tokens.ClusterView`.
+ */
 export const runtimeModule = new ContainerModule(({ bind }) => {
   bind(Tokens.Clock)
     .toDynamicValue(() => new SystemClock())
@@ -59,13 +72,33 @@ export const runtimeModule = new ContainerModule(({ bind }) => {
         clock: Clock,
         logger: Logger,
         recorder: JobRecorder | undefined,
-      ) => new LocalGpuBridge(feature, catalog, options, clock, logger, recorder),
+        telemetry: JobTelemetry | undefined,
+      ) => new LocalGpuBridge(feature, catalog, options, clock, logger, recorder, telemetry),
       [
         HostFeature,
         Catalog,
         Tokens.Options,
         Tokens.Clock,
         Tokens.Logger,
+        { serviceIdentifier: Tokens.JobRecorder, optional: true },
+        { serviceIdentifier: Telemetry, optional: true },
+      ],
+    )
+    .inSingletonScope();
+  bind(Tokens.GpuDiagnostics)
+    .toResolvedValue(
+      (
+        bridge: GpuBridge,
+        cluster: ClusterView,
+        clock: Clock,
+        datasets: DatasetStore | undefined,
+        recorder: JobRecorder | undefined,
+      ) => new LocalGpuDiagnostics(bridge, cluster, clock, { datasets, recorder }),
+      [
+        Tokens.GpuBridge,
+        Tokens.ClusterView,
+        Tokens.Clock,
+        { serviceIdentifier: Tokens.DatasetStore, optional: true },
         { serviceIdentifier: Tokens.JobRecorder, optional: true },
       ],
     )
@@ -88,3 +121,27 @@ export const runtimeModule = new ContainerModule(({ bind }) => {
     .toResolvedValue((store: LocalDatasetStore) => new DatasetService(store), [Tokens.DatasetStore])
     .inSingletonScope();
 });
+
+/** Tells OpenTelemetry of a silo; needs `Tokens.ClusterView` and the runtime. Without it nothing is told, and nothing paid for. */
+export function telemetryModule(wanted: ResolvedTelemetryOptions): ContainerModule {
+  return new ContainerModule(({ bind }) => {
+    bind(Telemetry)
+      .toResolvedValue(({ siloId }: ClusterView) => new JobTelemetry(wanted, siloId), [Tokens.ClusterView])
+      .inSingletonScope();
+    if (wanted.traces) {
+      for (const direction of ['outgoing', 'incoming'] as const) {
+        bind(Tokens.GrainCallFilter)
+          .toResolvedValue(({ siloId }: ClusterView) => new CallTracing(direction, siloId), [Tokens.ClusterView])
+          .inSingletonScope();
+      }
+    }
+    if (wanted.metrics) {
+      bind(Tokens.LifecycleParticipant)
+        .toResolvedValue(
+          (diagnostics: GpuDiagnostics, cluster: ClusterView) => new MetricsService(diagnostics, cluster),
+          [Tokens.GpuDiagnostics, Tokens.ClusterView],
+        )
+        .inSingletonScope();
+    }
+  });
+}

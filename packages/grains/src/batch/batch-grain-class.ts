@@ -4,10 +4,12 @@ import type {
   GrainFactory,
   GrainOptions,
   GrainReference,
+  GrainType,
   KernelDefinition,
   KernelInputs,
   KernelOutputs,
   KernelParams,
+  RequestContext,
 } from '@gpu-bridge/abstractions';
 import { EXECUTE_FORM, EXECUTE_GRID_FORM } from './batch-remote-form.js';
 import { GpuBatchGrain } from './gpu-batch-grain.js';
@@ -43,12 +45,15 @@ export function batchGrainClass(bridge: GpuBridge): GrainClass<GpuBatchGrain> {
 /**
  * The batch grain of a kernel, typed by its parameters. It is found by the kernel's name.
  *
+ * @param request - what travels with every call: tenant, trace, limits.
  * @throws GpuBridgeError `GRAIN_NOT_FOUND` when no batch grain class is registered. A kernel that is not registered
  *   shows in the first call, as `KERNEL_NOT_FOUND`.
  */
 export function getBatchGrain<P extends KernelParams>(
   factory: GrainFactory,
   kernel: KernelDefinition<P>,
+  request?: RequestContext,
 ): BatchGrainReference<P> {
-  return factory.getGrain<GpuBatchGrain<KernelInputs<P>, KernelOutputs<P>>>({ options: OPTIONS }, kernel.name);
+  const type: GrainType<GpuBatchGrain<KernelInputs<P>, KernelOutputs<P>>> = { options: OPTIONS };
+  return factory.getGrain(type, kernel.name, request);
 }

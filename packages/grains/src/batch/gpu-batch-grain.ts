@@ -106,8 +106,7 @@ export class GpuBatchGrain<TIn = UntypedColumns, TOut = UntypedColumns> implemen
     return {
       ...hints,
       ...(tenant === undefined || hints?.tenant !== undefined ? {} : { tenant }),
-      // A caller may have sent anything in a header.
-      ...(traceparent === undefined || traceparent === '' || hints?.traceparent !== undefined ? {} : { traceparent }),
+      ...(traceparent === undefined || hints?.traceparent !== undefined ? {} : { traceparent }),
     };
   }
 

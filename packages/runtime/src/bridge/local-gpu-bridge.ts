@@ -25,6 +25,7 @@ import type { Job } from '../jobs/job.js';
 import { DeviceSelector } from '../placement/device-selector.js';
 import type { SelectedDevice } from '../placement/device-selector.js';
 import { ResultStore } from '../results/result-store.js';
+import type { JobTelemetry } from '../telemetry/job-telemetry.js';
 import { AbortRegistry } from './abort-registry.js';
 import { LocalKernel } from './local-kernel.js';
 
@@ -50,6 +51,7 @@ export class LocalGpuBridge implements GpuBridge {
     private readonly clock: Clock,
     private readonly logger: Logger,
     private readonly recorder?: JobRecorder,
+    private readonly telemetry?: JobTelemetry,
   ) {
     this.results = new ResultStore(options.broker.resultRetentionMs);
     this.devices = new DeviceSelector([], logger);
@@ -71,7 +73,7 @@ export class LocalGpuBridge implements GpuBridge {
     const { descriptor } = this.catalog.get(kernel);
     let local = this.kernels.get(descriptor.id);
     if (local === undefined) {
-      local = new LocalKernel(descriptor, this.devices, this.results, this.aborts);
+      local = new LocalKernel(descriptor, this.devices, this.results, this.aborts, this.telemetry);
       this.kernels.set(descriptor.id, local);
     }
     return local as never;

@@ -14,6 +14,7 @@ import type { KernelShape } from '../columns/kernel-shape.js';
 import { Job } from '../jobs/job.js';
 import type { DeviceSelector } from '../placement/device-selector.js';
 import type { ResultStore } from '../results/result-store.js';
+import type { JobTelemetry } from '../telemetry/job-telemetry.js';
 import type { AbortRegistry } from './abort-registry.js';
 
 type Columns = Record<string, unknown>;
@@ -28,6 +29,7 @@ export class LocalKernel implements GpuKernel<Columns, Columns> {
     private readonly devices: DeviceSelector,
     private readonly results: ResultStore,
     private readonly aborts: AbortRegistry,
+    private readonly telemetry: JobTelemetry | undefined,
   ) {
     this.id = descriptor.id;
   }
@@ -79,7 +81,8 @@ export class LocalKernel implements GpuKernel<Columns, Columns> {
           { what: `job ${job.jobId}`, jobId: job.jobId },
           'the signal was aborted before the job was submitted',
         );
-      broker.submit(job);
+      if (this.telemetry === undefined) broker.submit(job);
+      else this.telemetry.submit(job, () => broker.submit(job));
       if (signal !== undefined && !job.hasEnded) this.aborts.watch(signal, job);
       return Promise.resolve(job);
     } catch (error) {

@@ -91,7 +91,7 @@ export class Recovery {
     for (const job of jobs) {
       if (struck.has(job)) continue;
       struck.add(job);
-      job.attempts++;
+      job.countDeath(reason);
     }
     const alone = isSuspected && entry.isSuspect ? jobs[0] : undefined;
     if (alone !== undefined && ++alone.aloneDeaths >= POISON_DEATHS) {

@@ -27,6 +27,14 @@ export interface JobOwner {
   release(job: Job): void;
 }
 
+/** Is told of a job's attempts. */
+export interface JobWatcher {
+  /** Items of the job went into a ring: an attempt begins, unless one is on its way. */
+  submittedSlot(): void;
+  /** An attempt was lost, and another one follows or the job ends. */
+  attemptEnded(reason: string): void;
+}
+
 /** Who waits for a job's progress. */
 export interface WaitingReader {
   progressed(): void;
@@ -79,6 +87,8 @@ export class Job implements KernelHandle {
   isExpired = false;
   /** Who waits for the job's next items or its end; told once. */
   waitingReader: WaitingReader | undefined;
+  /** Undefined where nobody watches jobs. */
+  watcher: JobWatcher | undefined;
   /** Room set aside for its record; undefined where it is not audited. */
   auditedBytes: number | undefined;
   /** Links in the broker's list of jobs whose results nobody has read yet, oldest first. */
@@ -153,11 +163,18 @@ export class Job implements KernelHandle {
     return this.toJSON();
   }
 
-  /** First slot submitted. */
+  /** A slot was submitted; the first one begins the job. */
   markRunning(nowMs: number): void {
+    if (!this.hasEnded) this.watcher?.submittedSlot();
     if (this.state !== 'queued') return;
     this.state = 'running';
     this.startedMs = nowMs;
+  }
+
+  /** What it ran on died; it may run again. */
+  countDeath(reason: string): void {
+    this.attempts++;
+    this.watcher?.attemptEnded(reason);
   }
 
   /**
@@ -166,11 +183,12 @@ export class Job implements KernelHandle {
    * @param leave - frees what it holds on the old one; called when no reader has views of it any more.
    */
   moveTo(owner: JobOwner, kernel: LoadedKernel, fallback: boolean, leave: () => void): void {
+    const from = this.owner.description.id;
     this.owner = owner;
     this.kernel = kernel;
     this.fallback = fallback;
     this.mode = modeAsked(this.hints, owner.description);
-    if (this.state === 'running') this.attempts++;
+    if (this.state === 'running') this.countDeath(`device ${from} was quarantined`);
     this.batch = undefined;
     this.firstItem = 0;
     this.elementBases = [];

@@ -1,0 +1,37 @@
+import type {
+  Clock,
+  ClusterView,
+  DatasetStore,
+  GpuBridge,
+  GpuDiagnostics,
+  JobRecorder,
+  SiloDiagnostics,
+} from '@gpu-bridge/abstractions';
+
+/** What this silo says about itself, put together from those who know. */
+export class LocalGpuDiagnostics implements GpuDiagnostics {
+  constructor(
+    private readonly bridge: Pick<GpuBridge, 'getInfo'>,
+    private readonly cluster: Pick<ClusterView, 'siloId'>,
+    private readonly clock: Pick<Clock, 'wallMs'>,
+    /** Undefined where nothing is resident, or nothing is audited. */
+    private readonly parts: {
+      readonly datasets?: Pick<DatasetStore, 'list'> | undefined;
+      readonly recorder?: Pick<JobRecorder, 'getInfo'> | undefined;
+    } = {},
+  ) {}
+
+  snapshot(): SiloDiagnostics {
+    const { state, devices, unavailable } = this.bridge.getInfo();
+    return {
+      siloId: this.cluster.siloId,
+      takenAtMs: this.clock.wallMs(),
+      state,
+      devices,
+      tenants: [],
+      datasets: this.parts.datasets?.list() ?? [],
+      unavailable,
+      audit: this.parts.recorder?.getInfo(),
+    };
+  }
+}

@@ -91,14 +91,14 @@ export const runtimeModule = new ContainerModule(({ bind }) => {
         bridge: GpuBridge,
         cluster: ClusterView,
         clock: Clock,
-        datasets: DatasetStore | undefined,
+        datasets: DatasetStore,
         recorder: JobRecorder | undefined,
-      ) => new LocalGpuDiagnostics(bridge, cluster, clock, { datasets, recorder }),
+      ) => new LocalGpuDiagnostics(bridge, cluster, clock, datasets, recorder),
       [
         Tokens.GpuBridge,
         Tokens.ClusterView,
         Tokens.Clock,
-        { serviceIdentifier: Tokens.DatasetStore, optional: true },
+        Tokens.DatasetStore,
         { serviceIdentifier: Tokens.JobRecorder, optional: true },
       ],
     )

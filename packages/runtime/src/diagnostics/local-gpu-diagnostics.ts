@@ -14,11 +14,9 @@ export class LocalGpuDiagnostics implements GpuDiagnostics {
     private readonly bridge: Pick<GpuBridge, 'getInfo'>,
     private readonly cluster: Pick<ClusterView, 'siloId'>,
     private readonly clock: Pick<Clock, 'wallMs'>,
-    /** Undefined where nothing is resident, or nothing is audited. */
-    private readonly parts: {
-      readonly datasets?: Pick<DatasetStore, 'list'> | undefined;
-      readonly recorder?: Pick<JobRecorder, 'getInfo'> | undefined;
-    } = {},
+    private readonly datasets: Pick<DatasetStore, 'list'>,
+    /** Undefined where nothing is audited. */
+    private readonly recorder: Pick<JobRecorder, 'getInfo'> | undefined,
   ) {}
 
   snapshot(): SiloDiagnostics {
@@ -29,9 +27,9 @@ export class LocalGpuDiagnostics implements GpuDiagnostics {
       state,
       devices,
       tenants: [],
-      datasets: this.parts.datasets?.list() ?? [],
+      datasets: this.datasets.list(),
       unavailable,
-      audit: this.parts.recorder?.getInfo(),
+      audit: this.recorder?.getInfo(),
     };
   }
 }

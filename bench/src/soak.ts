@@ -14,7 +14,8 @@ import { withSilo } from './silo.js';
 const TENANTS = 4;
 const CALLERS_PER_TENANT = 48;
 /** Fewer jobs may wait than there are callers: somebody is always refused and comes back. */
-const BROKER = { tenantQueueLimit: 24, queueLimit: 80 };
+const BROKER = { queueLimit: 80 };
+const TENANT_LIMITS = { defaults: { queueLimit: 24 } };
 const HEALTH = { maxDeathsPerMinute: 1e6 };
 const LEAST_KILL_PAUSE_MS = 1_000;
 const MORE_KILL_PAUSE_MS = 3_000;
@@ -66,29 +67,32 @@ async function soak({ id, options }: MeasuredDevice, durationMs: number): Promis
   const samples: { atMs: number; bytes: number }[] = [];
   let stopMs = 0;
   let hostPid: number | undefined;
-  await withSilo({ ...options, kernels: [total, hang], broker: BROKER, health: HEALTH }, async (bridge, grains) => {
-    const startMs = performance.now();
-    const isOver = (): boolean => performance.now() - startMs >= durationMs;
-    const info = (): DeviceInfo => bridge.getInfo().devices[0]!;
-    const work = [
-      ...callers(totalGrain(grains), tally, violations, isOver),
-      kills(bridge, info, tally, violations, isOver),
-    ];
-    let progressMs = PROGRESS_MS;
-    while (!isOver()) {
-      await pause(Math.min(SAMPLE_MS, durationMs));
-      const atMs = performance.now() - startMs;
-      const bytes = process.memoryUsage.rss();
-      samples.push({ atMs, bytes });
-      if (atMs < progressMs) continue;
-      progressMs += PROGRESS_MS;
-      say(progress(atMs, tally, bytes, info()));
-    }
-    await Promise.all(work);
-    say(progress(performance.now() - startMs, tally, process.memoryUsage.rss(), info()));
-    hostPid = info().host?.hostPid;
-    stopMs = performance.now();
-  });
+  await withSilo(
+    { ...options, kernels: [total, hang], broker: BROKER, tenants: TENANT_LIMITS, health: HEALTH },
+    async (bridge, grains) => {
+      const startMs = performance.now();
+      const isOver = (): boolean => performance.now() - startMs >= durationMs;
+      const info = (): DeviceInfo => bridge.getInfo().devices[0]!;
+      const work = [
+        ...callers(totalGrain(grains), tally, violations, isOver),
+        kills(bridge, info, tally, violations, isOver),
+      ];
+      let progressMs = PROGRESS_MS;
+      while (!isOver()) {
+        await pause(Math.min(SAMPLE_MS, durationMs));
+        const atMs = performance.now() - startMs;
+        const bytes = process.memoryUsage.rss();
+        samples.push({ atMs, bytes });
+        if (atMs < progressMs) continue;
+        progressMs += PROGRESS_MS;
+        say(progress(atMs, tally, bytes, info()));
+      }
+      await Promise.all(work);
+      say(progress(performance.now() - startMs, tally, process.memoryUsage.rss(), info()));
+      hostPid = info().host?.hostPid;
+      stopMs = performance.now();
+    },
+  );
   say(`stopped in ${(performance.now() - stopMs).toFixed(0)} ms`);
   if (hostPid !== undefined && isAlive(hostPid)) violations.push(`the host ${hostPid} outlived the silo`);
   if (tally.lost > 0) violations.push(`${tally.lost} jobs lost`);

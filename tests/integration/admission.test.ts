@@ -12,7 +12,8 @@ describe('admission', () => {
     await using silo = await startSilo({
       kernels: [spin],
       cpu: { workers: 1 },
-      broker: { queueLimit: 50, tenantQueueLimit: 30 },
+      broker: { queueLimit: 50 },
+      tenants: { defaults: { queueLimit: 30 } },
     });
     const kernel = silo.bridge.getKernel(spin);
     const admitted: { handle: KernelHandle<{ y: Uint32Array }>; x: number }[] = [];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ragged, struct, u32 } from '@gpu-bridge/kernels';
-import type { ArenaAllocator } from '@gpu-bridge/runtime';
+import type { DeviceBroker } from '@gpu-bridge/runtime';
 import { axpy, histogram, pick, unfold } from '../support/kernels.js';
 import { readAll, startSilo } from '../support/silo.js';
 
@@ -99,8 +99,9 @@ describe('jobs through the whole path', () => {
   it('runs jobs in an arena beyond 2 GiB', async () => {
     await using silo = await startSilo({ kernels: [axpy], cpu: { workers: 1, arenaMiB: 2_200 } });
     const kernel = silo.bridge.getKernel(axpy);
-    const { staging } = (silo.bridge as unknown as { brokers: { staging: { arena: ArenaAllocator } }[] }).brokers[0]!;
-    const below = staging.arena.allocate(2 ** 31 + 4_096)!; // takes address space, touches nothing
+    const { staging } = (silo.bridge as unknown as { brokers: DeviceBroker[] }).brokers[0]!;
+    const below = staging.arena.take('default', 2 ** 31 + 4_096, 'kept'); // takes address space, touches nothing
+    if (typeof below === 'string') throw new Error(below);
     const handle = await kernel.submitBatch({ a: 2, x: Float32Array.of(1, 2), y: Float32Array.of(3, 4) });
     expect((await readAll(kernel, handle)).map(({ columns }) => [...columns.z])).toEqual([[5, 8]]);
     staging.arena.free(below);

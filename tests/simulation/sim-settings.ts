@@ -37,7 +37,8 @@ export function optionsOf(settings: SimSettings): GpuBridgeOptions {
   return {
     kernels: simKernels,
     cpu: false,
-    broker: { queueLimit, tenantQueueLimit, slotsInFlight, resultRetentionMs: 300, tenantWeights: { ada: 3 } },
+    broker: { queueLimit, slotsInFlight, resultRetentionMs: 300 },
+    tenants: { defaults: { queueLimit: tenantQueueLimit }, named: { ada: { weight: 3 } } },
     health: {
       slotBudgetMs: SLOT_BUDGET_MS,
       checkIntervalMs: 5,

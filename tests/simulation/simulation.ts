@@ -103,7 +103,7 @@ export class Simulation {
     const { random, sim, history } = this;
     const request = drawRequest(random, sim);
     const { plan, hints } = request;
-    const allocation = random.below(15) === 0 ? this.makeResident(plan) : undefined;
+    const allocation = random.below(15) === 0 ? this.makeResident(plan, hints.tenant) : undefined;
     const items = allocation === undefined ? plan.items : { ...plan.items, x: allocation.data };
     const kernel = this.kernels.get(plan.kernel)!;
     let handle: KernelHandle<Record<string, unknown>>;
@@ -133,12 +133,12 @@ export class Simulation {
   }
 
   /** Moves the plan's column `x` into the arena, if there is one and room for it. */
-  private makeResident(plan: JobPlan): Allocation<unknown> | undefined {
+  private makeResident(plan: JobPlan, tenant = 'default'): Allocation<unknown> | undefined {
     const { x } = plan.items;
     if (!(x instanceof Uint32Array)) return undefined;
     try {
       const device = this.sim.drawDevice(this.random).id;
-      const allocation = this.sim.bridge.allocate({ kind: 'scalar', dtype: 'u32' }, x.length, { device });
+      const allocation = this.sim.bridge.allocate({ kind: 'scalar', dtype: 'u32' }, x.length, { device, tenant });
       allocation.data.set(x);
       this.history.allocations.push(allocation);
       return allocation;

@@ -127,9 +127,9 @@ export type {
   ResolvedNativeOptions,
   ResolvedTelemetryOptions,
   TelemetryOptions,
-  TenantOptions,
-  TenantsOptions,
 } from './bridge/options.js';
+export { tenantLimits } from './bridge/tenant-options.js';
+export type { ResolvedTenantsOptions, TenantLimits, TenantOptions, TenantsOptions } from './bridge/tenant-options.js';
 export type {
   ComputeBackend,
   ComputeDevice,

@@ -1,4 +1,3 @@
-export { ArenaAllocator } from './arena/arena-allocator.js';
 export { LocalGpuBridge } from './bridge/local-gpu-bridge.js';
 export { DeviceBroker } from './broker/device-broker.js';
 export { KernelCatalog } from './catalog/kernel-catalog.js';

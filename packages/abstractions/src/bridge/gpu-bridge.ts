@@ -2,6 +2,7 @@ import type { Observable } from 'rxjs';
 import type { DeviceDescription, DeviceTelemetry } from '../backend/compute-backend.js';
 import type { ColumnBatch } from '../columns/column-batch.js';
 import type { ElementInput, KernelInputs, KernelOutputs, RaggedInput } from '../columns/column-input.js';
+import type { TenantInfo } from '../diagnostics/silo-diagnostics.js';
 import type { GpuBridgeError } from '../errors/gpu-bridge-error.js';
 import type { KernelDefinition } from '../kernels/definition.js';
 import type { KernelDescriptor, KernelId } from '../kernels/descriptor.js';
@@ -12,6 +13,9 @@ import type { DeviceType, ExecutionMode, GpuExecutionHints } from './execution-h
 /** The silo's access to its devices. Obtained from the container under `Tokens.GpuBridge`. */
 export interface GpuBridge {
   getInfo(): GpuBridgeInfo;
+
+  /** Tenants that have asked for something since the start, by name; those not heard of for long stand together under ''. */
+  getTenants(): readonly TenantInfo[];
 
   /**
    * The callable form of a registered kernel.
@@ -26,7 +30,7 @@ export interface GpuBridge {
    * 64-bit columns are BigInt64Array/BigUint64Array views; fill them with `fillWide`.
    *
    * @param count - items; for a ragged type `{ items, elements }`.
-   * @throws GpuBridgeError `ARENA_EXHAUSTED`, `DEVICE_NOT_FOUND`, `INVALID_ARGUMENT`.
+   * @throws GpuBridgeError `ARENA_EXHAUSTED`, `QUOTA_EXCEEDED`, `DEVICE_NOT_FOUND`, `INVALID_ARGUMENT`.
    */
   allocate<T extends ElementType>(type: T, count: number, options?: AllocateOptions): Allocation<ElementInput<T>>;
   allocate<T extends ElementType>(
@@ -39,6 +43,8 @@ export interface GpuBridge {
 export interface AllocateOptions {
   /** Default: the device that jobs go to without hints. */
   readonly device?: string;
+  /** Whose arena quota it counts against, and whose jobs may read it; 1 … 64 characters, default `default`. */
+  readonly tenant?: string;
 }
 
 /** Arena memory owned by the caller until `dispose`; zero-filled. */
@@ -61,8 +67,9 @@ export interface GpuKernel<TIn, TOut> {
    * @param items - one column (or record of columns, or ragged list) per input, all with the same number of items;
    *   borrowed until the job completes. An empty batch completes at once.
    * @param signal - aborting cancels as `KernelHandle.cancel` does.
-   * @throws GpuBridgeError `INVALID_ARGUMENT`, `QUEUE_FULL` (retry after `retryAfterNs`), `DEADLINE_EXCEEDED`,
-   *   `CANCELLED`, `DRAINING`, `DEVICE_NOT_FOUND`, `DEVICE_LOST`, `ARENA_EXHAUSTED` (larger than the arena).
+   * @throws GpuBridgeError `INVALID_ARGUMENT`, `QUEUE_FULL` and `RATE_LIMITED` (retry after `retryAfterNs`),
+   *   `DEADLINE_EXCEEDED`, `CANCELLED`, `DRAINING`, `DEVICE_NOT_FOUND`, `DEVICE_LOST`, `ARENA_EXHAUSTED` (larger than the
+   *   arena), `QUOTA_EXCEEDED` (larger than its tenant's part of it), `FOREIGN_HANDLE` (a column of another tenant's).
    */
   submitBatch(items: TIn, hints?: GpuExecutionHints, signal?: AbortSignal): Promise<KernelHandle<TOut>>;
 

@@ -24,10 +24,19 @@ describe('resolveOptions', () => {
       requireDevice: true,
       broker: {
         queueLimit: 4096,
-        tenantQueueLimit: 1024,
-        tenantWeights: {},
         slotsInFlight: 2,
         resultRetentionMs: 60_000,
+      },
+      tenants: {
+        defaults: {
+          weight: 1,
+          queueLimit: 1024,
+          jobsPerSecond: undefined,
+          burstJobs: undefined,
+          arenaMiB: undefined,
+          highestPriority: 'high',
+        },
+        named: new Map(),
       },
       health: {
         slotBudgetMs: 10_000,
@@ -89,11 +98,11 @@ describe('resolveOptions', () => {
   it('keeps what was given', () => {
     const resolved = resolveOptions({
       cpu: { workers: 3, arenaMiB: 1, spinPolls: 0 },
-      broker: { tenantWeights: { audit: 2.5 }, slotsInFlight: 8 },
+      broker: { slotsInFlight: 8 },
       health: { drainTimeoutMs: 0 },
     });
     expect(resolved.cpu).toEqual({ workers: 3, arenaMiB: 1, spinPolls: 0 });
-    expect(resolved.broker).toMatchObject({ tenantWeights: { audit: 2.5 }, slotsInFlight: 8, queueLimit: 4096 });
+    expect(resolved.broker).toMatchObject({ slotsInFlight: 8, queueLimit: 4096 });
     expect(resolved.health.drainTimeoutMs).toBe(0);
   });
 
@@ -102,7 +111,9 @@ describe('resolveOptions', () => {
     'cpu.arenaMiB': [1, 4032],
     'cpu.spinPolls': [0, 1e7],
     'broker.queueLimit': [1, 1e6],
-    'broker.tenantQueueLimit': [1, 1e6],
+    'tenants.defaults.queueLimit': [1, 1e6],
+    'tenants.defaults.burstJobs': [1, 1e6],
+    'tenants.named.a.queueLimit': [1, 1e6],
     'broker.slotsInFlight': [1, 8],
     'broker.resultRetentionMs': [1, 2 ** 31 - 1],
     'health.slotBudgetMs': [1, 2 ** 31 - 1],
@@ -135,10 +146,6 @@ describe('resolveOptions', () => {
     for (const value of wrong) expect(fieldRefused(of(value)), String(value)).toBe(`options.${path}`);
   });
 
-  it.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY, '1', null])('refuses the tenant weight %o', (weight) => {
-    expect(fieldRefused({ broker: { tenantWeights: { a: 1, b: weight } } })).toBe('options.broker.tenantWeights.b');
-  });
-
   it.each([
     [null, 'options'],
     [{ requireDevice: 'no' }, 'options.requireDevice'],
@@ -149,8 +156,8 @@ describe('resolveOptions', () => {
     [{ cpu: null }, 'options.cpu'],
     [{ cpu: { threads: 4 } }, 'options.cpu.threads'],
     [{ broker: 5 }, 'options.broker'],
-    [{ broker: { tenantWeights: 5 } }, 'options.broker.tenantWeights'],
-    [{ broker: { tenantWeights: [2] } }, 'options.broker.tenantWeights'],
+    [{ broker: { tenantQueueLimit: 5 } }, 'options.broker.tenantQueueLimit'],
+    [{ tenants: [] }, 'options.tenants'],
     [{ health: [] }, 'options.health'],
     [{ health: { watchdog: 1 } }, 'options.health.watchdog'],
     [{ native: true }, 'options.native'],

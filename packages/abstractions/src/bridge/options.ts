@@ -2,7 +2,9 @@ import { GpuBridgeError } from '../errors/gpu-bridge-error.js';
 import { LOG_LEVELS } from '../host/logger.js';
 import type { LogLevel } from '../host/logger.js';
 import type { KernelDefinition } from '../kernels/definition.js';
-import type { Priority } from './execution-hints.js';
+import { integer, known, optionalText } from './option-checks.js';
+import { resolveTenants } from './tenant-options.js';
+import type { ResolvedTenantsOptions, TenantsOptions } from './tenant-options.js';
 
 /** Options of `addGpuBridge`. Everything has a safe default. */
 export interface GpuBridgeOptions {
@@ -48,29 +50,6 @@ export interface DatasetsOptions {
    * exist. Default: the system's place for temporary files.
    */
   readonly spillFolder?: string;
-}
-
-/** Limits by tenant. They hold on each device of a silo, not for the cluster. */
-export interface TenantsOptions {
-  /** For tenants without limits of their own. */
-  readonly defaults?: TenantOptions;
-  /** By tenant name; what one leaves out is taken from `defaults`. */
-  readonly named?: Readonly<Record<string, TenantOptions>>;
-}
-
-export interface TenantOptions {
-  /** Share of a device under contention, above 0. Default 1. */
-  readonly weight?: number;
-  /** Jobs that may wait on one device, 1 … 10^6. Default 1,024. */
-  readonly queueLimit?: number;
-  /** Jobs per second that it may submit to one device in the long run, above 0; beyond it: `RATE_LIMITED`. Default: no limit. */
-  readonly jobsPerSecond?: number;
-  /** Jobs that it may submit at once after a pause, 1 … 10^6. Default: as many as in one second. */
-  readonly burstJobs?: number;
-  /** Arena of one device that its jobs, results, allocations and datasets may take together, MiB; beyond it: `QUOTA_EXCEEDED`. Default: no limit. */
-  readonly arenaMiB?: number;
-  /** Highest priority that its jobs may have; a higher one that is asked for counts as this. Default `high`. */
-  readonly highestPriority?: Priority;
 }
 
 export interface CpuDeviceOptions {
@@ -130,10 +109,6 @@ export interface OpenClOptions extends NativeDeviceOptions {
 export interface BrokerOptions {
   /** Jobs that may wait per device over all tenants, 1 … 10^6; beyond it: `QUEUE_FULL`. Default 4,096. */
   readonly queueLimit?: number;
-  /** Jobs that may wait per tenant on one device, 1 … 10^6. Default 1,024. */
-  readonly tenantQueueLimit?: number;
-  /** Share of a tenant under contention, by tenant name, above 0; default 1 each. */
-  readonly tenantWeights?: Readonly<Record<string, number>>;
   /** Ring slots in flight per executor, 1 … 8. More hides refill time, less keeps fairness. Default 2. */
   readonly slotsInFlight?: number;
   /** How long unread results stay on the device, ms, at least 1. Default 60,000. */
@@ -200,6 +175,7 @@ export interface ResolvedGpuBridgeOptions {
   readonly native: ResolvedNativeOptions | false;
   readonly requireDevice: boolean;
   readonly broker: ResolvedBrokerOptions;
+  readonly tenants: ResolvedTenantsOptions;
   readonly health: ResolvedHealthOptions;
   readonly logLevel: LogLevel;
   readonly telemetry: ResolvedTelemetryOptions;
@@ -213,10 +189,10 @@ export interface ResolvedGpuBridgeOptions {
  */
 export function resolveOptions(options: GpuBridgeOptions = {}): ResolvedGpuBridgeOptions {
   known('options', options, [
-    ...['kernels', 'cpu', 'native', 'requireDevice', 'broker', 'health'],
+    ...['kernels', 'cpu', 'native', 'requireDevice', 'broker', 'tenants', 'health'],
     ...['logLevel', 'telemetry', 'datasets'],
   ]);
-  const { kernels = [], cpu = {}, native, requireDevice = true, broker = {}, health = {} } = options;
+  const { kernels = [], cpu = {}, native, requireDevice = true, broker = {}, tenants = {}, health = {} } = options;
   const { logLevel = 'warn', telemetry = false, datasets = {} } = options;
   const names = new Set<string>();
   if (!Array.isArray(kernels)) throw GpuBridgeError.invalidArgument('options.kernels', kernels, 'an array of kernels');
@@ -236,6 +212,7 @@ export function resolveOptions(options: GpuBridgeOptions = {}): ResolvedGpuBridg
     native: native === undefined ? false : resolveNative(native),
     requireDevice,
     broker: resolveBroker(broker),
+    tenants: resolveTenants(tenants),
     health: resolveHealth(health),
     logLevel: checkedLevel(logLevel),
     telemetry: resolveTelemetry(telemetry),
@@ -317,24 +294,9 @@ function resolveNativeDevice(
 }
 
 function resolveBroker(broker: BrokerOptions): ResolvedBrokerOptions {
-  known('options.broker', broker, [
-    'queueLimit',
-    'tenantQueueLimit',
-    'tenantWeights',
-    'slotsInFlight',
-    'resultRetentionMs',
-  ]);
-  const tenantWeights = broker.tenantWeights ?? {};
-  plainObject('options.broker.tenantWeights', tenantWeights);
-  for (const [tenant, weight] of Object.entries(tenantWeights)) {
-    if (!(Number.isFinite(weight) && weight > 0)) {
-      throw GpuBridgeError.invalidArgument(`options.broker.tenantWeights.${tenant}`, weight, 'a number above 0');
-    }
-  }
+  known('options.broker', broker, ['queueLimit', 'slotsInFlight', 'resultRetentionMs']);
   return {
     queueLimit: integer('options.broker.queueLimit', broker.queueLimit ?? 4096, 1, 1e6),
-    tenantQueueLimit: integer('options.broker.tenantQueueLimit', broker.tenantQueueLimit ?? 1024, 1, 1e6),
-    tenantWeights,
     slotsInFlight: integer('options.broker.slotsInFlight', broker.slotsInFlight ?? 2, 1, 8),
     resultRetentionMs: integer('options.broker.resultRetentionMs', broker.resultRetentionMs ?? 60_000, 1, 2 ** 31 - 1),
   };
@@ -367,27 +329,4 @@ function resolveHealth(health: HealthOptions): ResolvedHealthOptions {
 function resolveDatasets(datasets: DatasetsOptions): ResolvedDatasetsOptions {
   known('options.datasets', datasets, ['spillFolder']);
   return { spillFolder: optionalText('options.datasets.spillFolder', datasets.spillFolder) };
-}
-
-function known(field: string, value: object, allowed: readonly string[]): void {
-  plainObject(field, value);
-  for (const key of Object.keys(value)) {
-    if (!allowed.includes(key))
-      throw GpuBridgeError.invalidArgument(`${field}.${key}`, key, `one of ${allowed.join(', ')}`);
-  }
-}
-
-function plainObject(field: string, value: unknown): void {
-  const ok = typeof value === 'object' && value !== null && !Array.isArray(value);
-  if (!ok) throw GpuBridgeError.invalidArgument(field, value, 'an object');
-}
-
-function integer(field: string, value: unknown, low: number, high: number): number {
-  if (typeof value === 'number' && Number.isInteger(value) && value >= low && value <= high) return value;
-  throw GpuBridgeError.invalidArgument(field, value, `an integer of ${low}..${high}`);
-}
-
-function optionalText(field: string, value: unknown): string | undefined {
-  if (value === undefined || (typeof value === 'string' && value !== '')) return value;
-  throw GpuBridgeError.invalidArgument(field, value, 'a string that is not empty');
 }

@@ -4,6 +4,7 @@ import type { DeviceCapacity } from '../placement/placement.js';
 
 /** What a tenant has done on this silo. Counters start at 0 with the silo and never fall. */
 export interface TenantInfo {
+  /** Empty: the sum over the tenants that were forgotten, since names come from callers and only so many are remembered. */
   readonly tenant: string;
   /** Jobs admitted and in no batch yet, over all devices. */
   readonly queuedJobs: number;
@@ -17,8 +18,9 @@ export interface TenantInfo {
   readonly refusedByRate: number;
   /** Refused because its arena quota was used up. */
   readonly refusedByQuota: number;
+  /** Over all devices: batches with their unread results, allocations, datasets. */
   readonly arenaBytes: number;
-  /** Undefined: no quota. */
+  /** On each device. Undefined: no quota. */
   readonly arenaQuotaBytes: number | undefined;
   readonly security: SecurityCounters;
   /** Submission to end of completed jobs, µs. */

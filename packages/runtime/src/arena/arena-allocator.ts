@@ -1,4 +1,5 @@
 import { invariant } from '@gpu-bridge/abstractions';
+import { Residue } from './residue.js';
 
 /** Every block starts and ends on a cache line, so two jobs never share one. */
 const ALIGN = 64;
@@ -20,6 +21,8 @@ export class ArenaBlock {
     /** Byte offset in the device's memory, a multiple of 64. */
     public offset: number,
     public sizeBytes: number,
+    /** Whose bytes lie in it. */
+    public residue: Residue,
   ) {}
 }
 
@@ -40,7 +43,8 @@ export class ArenaAllocator {
   constructor(offset: number, sizeBytes: number) {
     invariant(offset % ALIGN === 0, 'the arena starts on a cache line');
     this.capacityBytes = sizeBytes - (sizeBytes % ALIGN);
-    if (this.capacityBytes > 0) this.insert(new ArenaBlock(offset, this.capacityBytes));
+    if (this.capacityBytes > 0)
+      this.insert(new ArenaBlock(offset, this.capacityBytes, new Residue(undefined, this.capacityBytes)));
   }
 
   get usedBytes(): number {
@@ -52,14 +56,14 @@ export class ArenaAllocator {
     return Math.max(ALIGN, Math.ceil(sizeBytes / ALIGN) * ALIGN);
   }
 
-  /** @returns a block of at least `sizeBytes`, or undefined when no free run is large enough now. */
+  /** @returns a block of at least `sizeBytes`, not cleared, or undefined when no free run is large enough now. */
   allocate(sizeBytes: number): ArenaBlock | undefined {
     const size = ArenaAllocator.roundUp(sizeBytes);
     const block = this.find(size);
     if (block === undefined) return undefined;
     this.remove(block);
     if (block.sizeBytes > size) {
-      const rest = new ArenaBlock(block.offset + size, block.sizeBytes - size);
+      const rest = new ArenaBlock(block.offset + size, block.sizeBytes - size, block.residue.splitAt(size));
       rest.before = block;
       rest.after = block.after;
       if (block.after !== undefined) block.after.before = rest;
@@ -117,6 +121,7 @@ export class ArenaAllocator {
   /** `left` takes over its right neighbour, which is no block any more. */
   private absorb(left: ArenaBlock, right: ArenaBlock): void {
     left.sizeBytes += right.sizeBytes;
+    left.residue.append(right.residue);
     left.after = right.after;
     if (right.after !== undefined) right.after.before = left;
     right.isFree = true; // a second free of it must be noticed

@@ -3,14 +3,23 @@ import type { Allocation, DatasetColumnRef } from '@gpu-bridge/abstractions';
 import { isArray } from '../columns/bound-inputs.js';
 import type { SourceColumn } from '../columns/bound-inputs.js';
 import type { DeviceMemory } from '../columns/device-memory.js';
-import type { ArenaAllocator, ArenaBlock } from './arena-allocator.js';
+import type { TenantArena } from '../tenancy/tenant-arena.js';
+import type { ArenaBlock } from './arena-allocator.js';
 import type { ResidentPins } from './resident-pins.js';
+
+/** Whose memory it is, and whose jobs may read it. */
+export interface ResidentOwner {
+  readonly tenant: string;
+  isOpenTo(tenant: string): boolean;
+}
 
 /** What lies in the arena beside batches, an allocation of a caller or an epoch of a dataset, and how many jobs read it or are going to. */
 export class Resident {
   readers = 0;
+
   constructor(
     readonly block: ArenaBlock,
+    readonly owner: ResidentOwner,
     /** Names a column that lies in it. */
     readonly describe?: (column: ArrayBufferView) => DatasetColumnRef | undefined,
   ) {}
@@ -18,22 +27,19 @@ export class Resident {
   covers(offset: number, sizeBytes: number): boolean {
     return offset >= this.block.offset && offset + sizeBytes <= this.block.offset + this.block.sizeBytes;
   }
-}
 
-/** Who has memory in an arena that can be had again, and gives it up for what has no room otherwise. */
-export interface ArenaReclaimer {
-  /** Frees what is needed for a block of `sizeBytes`; false, with nothing freed, when that is not possible. */
-  reclaim(sizeBytes: number): boolean;
+  overlaps(offset: number, sizeBytes: number): boolean {
+    return offset < this.block.offset + this.block.sizeBytes && offset + sizeBytes > this.block.offset;
+  }
 }
 
 /** What callers keep in one arena: which columns may be used in place, and until when. */
 export class ArenaResidents {
-  reclaimer: ArenaReclaimer | undefined;
   private readonly residents = new Set<Resident>();
   private closed = false;
 
   constructor(
-    private readonly arena: ArenaAllocator,
+    private readonly arena: TenantArena,
     private readonly memory: DeviceMemory,
     private readonly deviceId: string,
     private readonly pins: ResidentPins,
@@ -48,30 +54,29 @@ export class ArenaResidents {
     return isArray(column) && column.buffer === this.memory.buffer && this.find(column) !== undefined;
   }
 
-  /** A block of the arena, for whatever purpose; what can be had again makes way for it. */
-  takeBlock(sizeBytes: number): ArenaBlock | undefined {
-    const block = this.arena.allocate(sizeBytes);
-    if (block !== undefined || this.reclaimer?.reclaim(sizeBytes) !== true) return block;
-    return this.arena.allocate(sizeBytes);
-  }
-
-  /** @param data - makes the caller's views once the block's offset is known. */
-  allocate<T>(sizeBytes: number, data: (offset: number) => T): Allocation<T> {
-    const resident = this.admit(sizeBytes);
-    const { block } = resident;
-    this.memory.u8.fill(0, block.offset, block.offset + block.sizeBytes);
+  /** Memory of a tenant's own, zero-filled. @param data - makes the caller's views once the block's offset is known. @throws as `admit`. */
+  allocate<T>(tenant: string, sizeBytes: number, data: (offset: number) => T): Allocation<T> {
+    const owner: ResidentOwner = { tenant, isOpenTo: (reader) => reader === tenant };
+    const resident = this.admit(owner, sizeBytes, { zeroed: true });
     const dispose = (): void => this.dispose(resident);
-    return { deviceId: this.deviceId, data: data(block.offset), sizeBytes, dispose, [Symbol.dispose]: dispose };
+    const views = data(resident.block.offset);
+    return { deviceId: this.deviceId, data: views, sizeBytes, dispose, [Symbol.dispose]: dispose };
   }
 
   /**
-   * A resident whose block still holds what was there before.
+   * A resident whose block holds what its owner's tenant had there before, or zeros.
    *
-   * @throws GpuBridgeError `ARENA_EXHAUSTED`.
+   * @throws GpuBridgeError `ARENA_EXHAUSTED`, `QUOTA_EXCEEDED`.
    */
-  admit(sizeBytes: number, describe?: Resident['describe']): Resident {
-    const block = this.takeBlock(sizeBytes);
-    if (block === undefined) {
+  admit(
+    owner: ResidentOwner,
+    sizeBytes: number,
+    { describe, zeroed = false }: { readonly describe?: Resident['describe']; readonly zeroed?: boolean } = {},
+  ): Resident {
+    const { tenant } = owner;
+    const block = this.arena.take(tenant, sizeBytes, 'kept', zeroed);
+    if (block === 'quota') throw this.arena.refuse(tenant, sizeBytes);
+    if (block === 'arena') {
       const { capacityBytes, usedBytes } = this.arena;
       throw new GpuBridgeError(
         'ARENA_EXHAUSTED',
@@ -79,7 +84,7 @@ export class ArenaResidents {
         `${sizeBytes} bytes do not fit in the arena of ${this.deviceId}: ${usedBytes} of ${capacityBytes} bytes are in use`,
       );
     }
-    const resident = new Resident(block, describe);
+    const resident = new Resident(block, owner, describe);
     this.residents.add(resident);
     this.pins.count(1);
     return resident;
@@ -101,6 +106,13 @@ export class ArenaResidents {
   find(column: ArrayBufferView): Resident | undefined {
     for (const resident of this.residents) if (resident.covers(column.byteOffset, column.byteLength)) return resident;
     return undefined;
+  }
+
+  /** Whether a column touches an allocation that this tenant may not read. */
+  isClosedTo(tenant: string, { byteOffset, byteLength }: ArrayBufferView): boolean {
+    for (const resident of this.residents)
+      if (!resident.owner.isOpenTo(tenant) && resident.overlaps(byteOffset, byteLength)) return true;
+    return false;
   }
 
   private dispose(resident: Resident): void {

@@ -21,6 +21,17 @@ export class ResidentPins {
     this.allocations += delta;
   }
 
+  /** Whether a job would read an allocation that its tenant may not. */
+  readsForeign({ inputs, tenant }: Job): boolean {
+    if (this.allocations === 0) return false;
+    const isClosed = (column: ArrayBufferView): boolean =>
+      this.arenas.get(column.buffer)?.isClosedTo(tenant, column) === true;
+    return inputs.sources.some((source) => {
+      if (source === undefined) return false;
+      return isArray(source) ? isClosed(source) : isClosed(source.low) || isClosed(source.high);
+    });
+  }
+
   /** Keeps what a job reads allocated until `unpin`; from its admission on, since it is staged later, and perhaps again. */
   pin(job: Job): void {
     if (this.allocations === 0 || this.pins.has(job)) return;

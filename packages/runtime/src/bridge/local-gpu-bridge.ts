@@ -13,6 +13,7 @@ import type {
   Logger,
   RaggedType,
   ResolvedGpuBridgeOptions,
+  TenantInfo,
 } from '@gpu-bridge/abstractions';
 import { ReplaySubject, merge, switchMap } from 'rxjs';
 import { ResidentPins } from '../arena/resident-pins.js';
@@ -26,6 +27,7 @@ import { DeviceSelector } from '../placement/device-selector.js';
 import type { SelectedDevice } from '../placement/device-selector.js';
 import { ResultStore } from '../results/result-store.js';
 import type { JobTelemetry } from '../telemetry/job-telemetry.js';
+import { TenantAccounts } from '../tenancy/tenant-accounts.js';
 import { AbortRegistry } from './abort-registry.js';
 import { LocalKernel } from './local-kernel.js';
 
@@ -43,6 +45,8 @@ export class LocalGpuBridge implements GpuBridge {
   private readonly kernels = new Map<string, LocalKernel>();
   private readonly aborts = new AbortRegistry();
   private readonly results: ResultStore;
+  /** For what is not done through the bridge, and counted here all the same. */
+  readonly tenants: TenantAccounts;
 
   constructor(
     private readonly feature: GpuHostFeature,
@@ -54,6 +58,7 @@ export class LocalGpuBridge implements GpuBridge {
     private readonly telemetry?: JobTelemetry,
   ) {
     this.results = new ResultStore(options.broker.resultRetentionMs);
+    this.tenants = new TenantAccounts(options.tenants);
     this.devices = new DeviceSelector([], logger);
   }
 
@@ -68,12 +73,17 @@ export class LocalGpuBridge implements GpuBridge {
     };
   }
 
+  getTenants(): readonly TenantInfo[] {
+    return this.tenants.describe((tenant) => this.brokers.reduce((sum, b) => sum + b.queuedJobsOf(tenant), 0));
+  }
+
   getKernel(kernel: KernelDefinition | string): GpuKernel<never, never> & GpuKernel<Columns, Columns> {
     this.refuseUnlessStarted();
     const { descriptor } = this.catalog.get(kernel);
     let local = this.kernels.get(descriptor.id);
     if (local === undefined) {
-      local = new LocalKernel(descriptor, this.devices, this.results, this.aborts, this.telemetry);
+      const { devices, results, aborts, tenants, telemetry } = this;
+      local = new LocalKernel(descriptor, devices, results, aborts, tenants, telemetry);
       this.kernels.set(descriptor.id, local);
     }
     return local as never;
@@ -95,7 +105,10 @@ export class LocalGpuBridge implements GpuBridge {
       );
     }
     const { items, elements } = checkedCount(type, count);
-    return allocateColumns(broker, type, items, elements) as Allocation<T>;
+    const { tenant = 'default' } = options;
+    if (typeof tenant !== 'string' || tenant.length < 1 || tenant.length > 64)
+      throw GpuBridgeError.invalidArgument('options.tenant', tenant, 'a string of 1..64 characters');
+    return allocateColumns(broker, tenant, type, items, elements) as Allocation<T>;
   }
 
   /**
@@ -114,9 +127,9 @@ export class LocalGpuBridge implements GpuBridge {
     const pins = new ResidentPins();
     const audit = this.recorder === undefined ? undefined : new JobAudit(this.recorder, this.clock);
     const substituteFor = (job: Job): SelectedDevice | undefined => this.substituteFor(job);
-    this.brokers = this.feature.hosts.map(
-      (host) => new DeviceBroker(host, broker, health, this.clock, this.logger, pins, substituteFor, audit),
-    );
+    const { tenants, clock, logger } = this;
+    const parts = { broker, health, tenants, clock, logger, pins, substituteFor, audit };
+    this.brokers = this.feature.hosts.map((host, number) => new DeviceBroker(host, number, parts));
     this.devices = new DeviceSelector(this.brokers, this.logger);
     this.state = 'started';
     this.started.next(this.brokers);
@@ -185,6 +198,7 @@ function checkedCount(type: ElementType | RaggedType, count: unknown): { items: 
 
 function allocateColumns(
   broker: DeviceBroker,
+  tenant: string,
   type: ElementType | RaggedType,
   items: number,
   elements: number,
@@ -197,7 +211,7 @@ function allocateColumns(
     bytes = roundUp(bytes + elements * sizeOf(dtype));
     return start;
   });
-  return broker.staging.residents.allocate(bytes, (offset) =>
+  return broker.staging.residents.allocate(tenant, bytes, (offset) =>
     viewsOf(broker.staging.memory, type, columns, starts, offset, items, elements),
   );
 }

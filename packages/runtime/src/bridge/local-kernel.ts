@@ -12,9 +12,11 @@ import { bindGridInputs, bindMapInputs } from '../columns/bound-inputs.js';
 import type { BoundInputs } from '../columns/bound-inputs.js';
 import type { KernelShape } from '../columns/kernel-shape.js';
 import { Job } from '../jobs/job.js';
-import type { DeviceSelector } from '../placement/device-selector.js';
+import type { DeviceSelector, SelectedDevice } from '../placement/device-selector.js';
 import type { ResultStore } from '../results/result-store.js';
 import type { JobTelemetry } from '../telemetry/job-telemetry.js';
+import type { TenantAccount } from '../tenancy/tenant-account.js';
+import type { TenantAccounts } from '../tenancy/tenant-accounts.js';
 import type { AbortRegistry } from './abort-registry.js';
 
 type Columns = Record<string, unknown>;
@@ -29,6 +31,7 @@ export class LocalKernel implements GpuKernel<Columns, Columns> {
     private readonly devices: DeviceSelector,
     private readonly results: ResultStore,
     private readonly aborts: AbortRegistry,
+    private readonly tenants: TenantAccounts,
     private readonly telemetry: JobTelemetry | undefined,
   ) {
     this.id = descriptor.id;
@@ -72,9 +75,10 @@ export class LocalKernel implements GpuKernel<Columns, Columns> {
       if (hints !== NO_HINTS) checkHints(hints);
       if (signal !== undefined && !isSignal(signal))
         throw GpuBridgeError.invalidArgument('signal', signal, 'an AbortSignal');
-      const { broker, fallback } = this.devices.select(hints, this.descriptor);
+      const account = this.tenants.of(hints.tenant ?? 'default');
+      const { broker, fallback } = this.select(hints, account);
       const kernel = broker.host.kernel(this.id)!;
-      const job = new Job(kernel, bind(kernel.shape), hints, fallback, broker);
+      const job = new Job(kernel, bind(kernel.shape), hints, fallback, broker, account);
       if (signal?.aborted === true)
         throw new GpuBridgeError(
           'CANCELLED',
@@ -88,6 +92,15 @@ export class LocalKernel implements GpuKernel<Columns, Columns> {
     } catch (error) {
       // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- passed on as it was thrown
       return Promise.reject(error);
+    }
+  }
+
+  private select(hints: GpuExecutionHints, account: TenantAccount): SelectedDevice {
+    try {
+      return this.devices.select(hints, this.descriptor);
+    } catch (error) {
+      if (GpuBridgeError.is(error, 'KERNEL_REFUSED') || !this.devices.runs(this.descriptor)) account.refusedKernels++;
+      throw error;
     }
   }
 

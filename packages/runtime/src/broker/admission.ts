@@ -1,4 +1,5 @@
-import type { GpuBridgeError, ResolvedBrokerOptions } from '@gpu-bridge/abstractions';
+import type { GpuBridgeError } from '@gpu-bridge/abstractions';
+import type { ResidentPins } from '../arena/resident-pins.js';
 import type { DeviceMetrics } from '../diagnostics/device-metrics.js';
 import type { Job } from '../jobs/job.js';
 import type { DeviceErrors } from './device-errors.js';
@@ -16,7 +17,10 @@ export class Admission {
   constructor(
     private readonly queue: FairQueue,
     private readonly staging: Staging,
-    private readonly options: ResolvedBrokerOptions,
+    private readonly pins: ResidentPins,
+    private readonly queueLimit: number,
+    /** The device, as tenants' accounts know it. */
+    private readonly number: number,
     private readonly errors: DeviceErrors,
     private readonly metrics: DeviceMetrics,
     private readonly executors: number,
@@ -36,28 +40,59 @@ export class Admission {
     this.suspendedBecause = undefined;
   }
 
-  /** @throws GpuBridgeError `DRAINING`, `DEVICE_LOST`, `DEADLINE_EXCEEDED`, `QUEUE_FULL`, `ARENA_EXHAUSTED`. */
+  /**
+   * Refuses a job, and counts that, or takes one of its tenant's tokens.
+   *
+   * @throws GpuBridgeError `DRAINING`, `DEVICE_LOST`, `DEADLINE_EXCEEDED`, `FOREIGN_HANDLE`, `QUEUE_FULL`, `ARENA_EXHAUSTED`,
+   *   `QUOTA_EXCEEDED`, `RATE_LIMITED`.
+   */
   check(job: Job, nowMs: number): void {
     const refused = this.closedBecause ?? this.suspendedBecause;
     if (refused !== undefined) throw refused();
     if (job.deadlineMs <= nowMs) throw this.errors.deadlineExceeded(job);
+    this.checkHandles(job);
     this.checkLimits(job);
+    this.checkSize(job);
+    this.takeToken(job, nowMs);
+  }
+
+  private checkHandles(job: Job): void {
+    if (!this.pins.readsForeign(job)) return;
+    job.account.foreignHandles++;
+    throw this.errors.foreignAllocation(job);
+  }
+
+  /** A job that could never be staged; one that only has to wait is taken. */
+  private checkSize(job: Job): void {
+    const { arena } = this.staging;
     const bytes = this.staging.sizeOf(job);
-    const { capacityBytes } = this.staging.arena;
-    if (bytes > capacityBytes) throw this.errors.arenaExhausted(bytes, capacityBytes);
+    if (bytes > arena.capacityBytes) throw this.errors.arenaExhausted(bytes, arena.capacityBytes);
+    if (bytes <= job.account.quotaBytes) return;
+    throw arena.refuse(job.tenant, bytes);
+  }
+
+  /** Last, so that a job that is refused for another reason costs none. */
+  private takeToken({ account, tenant }: Job, nowMs: number): void {
+    const { bucket } = account.on(this.number);
+    if (bucket === undefined) return;
+    if (!bucket.hasToken(nowMs)) {
+      account.refusedByRate++;
+      throw this.errors.rateLimited(tenant, account.limits, bucket.waitNs(nowMs));
+    }
+    bucket.take();
   }
 
   /** Whether the queues are short enough for one more job of this tenant. */
-  hasRoom({ tenant }: Job): boolean {
-    const { queueLimit, tenantQueueLimit } = this.options;
-    return this.queue.queued < queueLimit && this.waitingOf(tenant) < tenantQueueLimit;
+  hasRoom({ tenant, account }: Job): boolean {
+    return this.queue.queued < this.queueLimit && this.waitingOf(tenant) < account.limits.queueLimit;
   }
 
   private checkLimits(job: Job): void {
     if (this.hasRoom(job)) return;
     this.metrics.refused++;
+    job.account.refusedByQueue++;
     const tenantWaits = this.waitingOf(job.tenant);
-    const isTenantFull = tenantWaits >= this.options.tenantQueueLimit;
+    const isTenantFull = tenantWaits >= job.account.limits.queueLimit;
     const waiting = isTenantFull
       ? `${tenantWaits} jobs of tenant ${job.tenant} wait`
       : `${this.queue.queued} jobs wait`;

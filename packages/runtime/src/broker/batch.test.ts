@@ -17,7 +17,7 @@ import {
 import { describe, expect, it } from 'vitest';
 import { ArenaAllocator } from '../arena/arena-allocator.js';
 import { DeviceMemory } from '../columns/device-memory.js';
-import { TestOwner, gridJob, kernelOf, mapJob } from '../testing/fixture.js';
+import { TestOwner, gridJob, kernelOf, mapJob, tenantAccounts } from '../testing/fixture.js';
 import { Job } from '../jobs/job.js';
 import { Batch } from './batch.js';
 import { slotItemsFor } from './slot-size.js';
@@ -25,11 +25,11 @@ import { slotItemsFor } from './slot-size.js';
 const memory = new DeviceMemory(new SharedArrayBuffer(2 ** 16));
 
 /** Stages jobs into the arena as the broker does, over memory full of garbage. */
-function stage(jobs: readonly Job[], isResident: (column: unknown) => boolean = () => false, wipe = false): Batch {
+function stage(jobs: readonly Job[], isResident: (column: unknown) => boolean = () => false): Batch {
   const arena = new ArenaAllocator(1024, 2 ** 15);
   memory.u8.fill(0xa5, 1024);
   const batch = new Batch(jobs, 2, isResident);
-  batch.stage(arena.allocate(batch.measure())!, memory, wipe);
+  batch.stage(arena.allocate(batch.measure())!, memory);
   return batch;
 }
 
@@ -112,13 +112,6 @@ describe('staging a batch', () => {
     expect([...memory.i64.subarray(offset >> 3, (offset >> 3) + 3)]).toEqual([1n, -2n, 3n]);
   });
 
-  it('clears what another tenant may have left, when asked to', () => {
-    const kernel = kernelOf({ x: input(u32), out: output(u32) });
-    const batch = stage([mapJob(kernel, { x: new Uint32Array(20) })], undefined, true);
-    const { offset, count } = slotOf(batch, 1);
-    expect([...memory.u32.subarray(offset >> 2, (offset >> 2) + count)]).toEqual(new Array(20).fill(0));
-  });
-
   it('starts atomics at zero, copies inouts, and puts both back for another attempt', () => {
     const kernel = kernelOf({ cells: inout(u32), bins: atomic(u32), out: output(u32) }, { kind: 'grid' });
     const job = gridJob(kernel, { cells: Uint32Array.of(4, 5) }, { globalSize: [3, 2], sizes: { bins: 2 } });
@@ -159,7 +152,10 @@ describe('a kernel with workgroups', () => {
 
   it('rounds the largest micro-batch up to whole groups', () => {
     const hinted = (maxMicroBatch: number): number =>
-      slotItemsFor(new Job(kernel, job().inputs, { maxMicroBatch }, false, new TestOwner()), 1);
+      slotItemsFor(
+        new Job(kernel, job().inputs, { maxMicroBatch }, false, new TestOwner(), tenantAccounts().of('default')),
+        1,
+      );
     expect([hinted(1), hinted(8), hinted(9), hinted(1000)]).toEqual([1, 1, 2, 6]);
   });
 });

@@ -84,15 +84,10 @@ export class Batch {
     return layOutBlock(this.kernel.shape, this.totals, this.scratchRegions, isInPlace, this.offsets);
   }
 
-  /**
-   * Copies the inputs in and writes the argument block.
-   *
-   * @param wipe - clears the block first, since kernels and readers of gaps could see what another tenant left there.
-   */
-  stage(block: ArenaBlock, memory: DeviceMemory, wipe: boolean): void {
+  /** Copies the inputs in and writes the argument block. Gaps stay as they are: the block is its tenant's own. */
+  stage(block: ArenaBlock, memory: DeviceMemory): void {
     this.block = block;
     this.memory = memory;
-    if (wipe) memory.u8.fill(0, block.offset, block.offset + block.sizeBytes);
     this.argumentsOffset = block.offset;
     const { shape } = this.kernel;
     const [x, y, z] = this.jobs[0]!.inputs.grid;

@@ -94,6 +94,9 @@ export class Completions {
     batch.kernel.observe(itemCount, durationNs);
     metrics.violations += violations;
     metrics.busyNs += durationNs;
+    const { account: tenant } = batch.jobs[0]!; // all of a batch are one tenant's
+    tenant.boundsViolations += violations;
+    tenant.serviceNs += durationNs;
     for (const job of jobs) {
       job.serviceNs += durationNs;
       job.ranMode = mode;

@@ -1,6 +1,7 @@
 import { input, output, resolveOptions, u32 } from '@gpu-bridge/abstractions';
 import type {
   BrokerOptions,
+  TenantsOptions,
   ExecutionMode,
   GpuExecutionHints,
   KernelDefinition,
@@ -30,6 +31,7 @@ const increment: KernelDefinition = {
 
 interface Setting {
   readonly broker?: BrokerOptions;
+  readonly tenants?: TenantsOptions;
   readonly executors?: number;
   readonly arenaBytes?: number;
   readonly executionModes?: readonly [ExecutionMode, ...ExecutionMode[]];
@@ -39,12 +41,19 @@ interface Setting {
 
 /** A bridge whose device runs an entry only when the test steps it, on a clock that only tests and polls move. */
 async function start(setting: Setting = {}) {
-  const { broker = {}, executors = 1, arenaBytes = 2 ** 20, executionModes, isTimeless = false } = setting;
+  const {
+    broker = {},
+    tenants: limits = {},
+    executors = 1,
+    arenaBytes = 2 ** 20,
+    executionModes,
+    isTimeless = false,
+  } = setting;
   const clock = new FakeClock(1_000_000n, 2_000n);
   const modes = executionModes === undefined ? {} : { executionModes };
   const deviceClock = isTimeless ? new FakeClock(0n, 0n) : clock;
   const backend = new ReferenceBackend({ manual: true, executors, arenaBytes, clock: deviceClock, ...modes });
-  const options = resolveOptions({ kernels: [increment], cpu: false, broker });
+  const options = resolveOptions({ kernels: [increment], cpu: false, broker, tenants: limits });
   const logger = new LogLines();
   const catalog = new KernelCatalog(new BodyCompiler());
   const feature = new GpuHostFeature([backend], catalog, options, clock, logger);
@@ -94,10 +103,10 @@ describe('DeviceBroker', () => {
     const other = await submit(3_000, { tenant: 'other' });
     expect(await end(big)).toBe('completed');
     big.dispose();
+    expect(await end(other)).toBe('completed'); // its tenant's turn
+    other.dispose();
     expect(await end(urgent)).toBe('completed');
     urgent.dispose();
-    expect(await end(other)).toBe('completed');
-    other.dispose();
     expect(inside.staging.arena.usedBytes).toBe(0);
   });
 
@@ -181,14 +190,20 @@ describe('DeviceBroker', () => {
   });
 
   it('sends jobs of one microtask together, into a ring that is idle and when they would fill the queue', async () => {
-    const { submit, end, info } = await start({ broker: { tenantQueueLimit: 3, slotsInFlight: 8 } });
+    const { submit, end, info } = await start({
+      broker: { slotsInFlight: 8 },
+      tenants: { defaults: { queueLimit: 3 } },
+    });
     const handles = await Promise.all(Array.from({ length: 8 }, () => submit(1)));
     for (const handle of handles) expect(await end(handle)).toBe('completed');
     expect(info().counters).toMatchObject({ refused: 0, coalesced: 8, slots: 3 });
   });
 
   it('remembers no tenant for a job that was refused or empty', async () => {
-    const { submit, tenants, end } = await start({ broker: { queueLimit: 4, tenantQueueLimit: 2 } });
+    const { submit, tenants, end } = await start({
+      broker: { queueLimit: 4 },
+      tenants: { defaults: { queueLimit: 2 } },
+    });
     const handles = await Promise.all(Array.from({ length: 5 }, (_, i) => submit(1, { tenant: `t${i}` })));
     for (let i = 0; i < 50; i++) {
       await submit(1, { tenant: `other${i}` }).then(
@@ -218,7 +233,7 @@ describe('DeviceBroker', () => {
   });
 
   it('says how long to wait when the queue is full, and takes jobs again when it is not', async () => {
-    const { submit, end, info } = await start({ broker: { tenantQueueLimit: 3 } });
+    const { submit, end, info } = await start({ tenants: { defaults: { queueLimit: 3 } } });
     const admitted = await Promise.all(Array.from({ length: 4 }, () => submit(300)));
     await turn();
     const more: KernelHandle[] = [];

@@ -16,6 +16,7 @@ import type { EndedExecutor } from '../kernel-host/fault-domain.js';
 import type { KernelHostEvents, PersistentKernelHost } from '../kernel-host/persistent-kernel-host.js';
 import { RingSet } from '../kernel-host/ring-set.js';
 import type { SelectedDevice } from '../placement/device-selector.js';
+import type { TenantAccounts } from '../tenancy/tenant-accounts.js';
 import { Admission } from './admission.js';
 import { BatchSettlement } from './batch-settlement.js';
 import { Completions } from './completions.js';
@@ -33,6 +34,20 @@ import { Staging } from './staging.js';
 
 /** Records are written in batches that are a few ms apart. */
 const AUDIT_RETRY_NS = 5_000_000n;
+
+/** What the brokers of a bridge share. */
+export interface BrokerParts {
+  readonly broker: ResolvedBrokerOptions;
+  readonly health: ResolvedHealthOptions;
+  readonly tenants: TenantAccounts;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly pins: ResidentPins;
+  /** Undefined where no job is audited. */
+  readonly audit: JobAudit | undefined;
+  /** Where a job goes on when its device is quarantined; undefined where no other can run it. */
+  readonly substituteFor: (job: Job) => SelectedDevice | undefined;
+}
 
 /**
  * Multiplexes jobs onto the persistent kernels of one device, and answers for them: here they are admitted or refused,
@@ -59,19 +74,23 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
   private readonly live = new LiveJobs();
   private readonly pressure: PressureSignal;
   private readonly createdMs: number;
+  private readonly clock: Clock;
+  private readonly logger: Logger;
+  private readonly pins: ResidentPins;
+  private readonly substituteFor: (job: Job) => SelectedDevice | undefined;
+  private readonly audit: JobAudit | undefined;
 
+  /** @param number - by which tenants' accounts know the device. */
   constructor(
     readonly host: PersistentKernelHost,
-    options: ResolvedBrokerOptions,
-    health: ResolvedHealthOptions,
-    private readonly clock: Clock,
-    private readonly logger: Logger,
-    private readonly pins: ResidentPins,
-    /** Where a job goes on when this device is quarantined; undefined where no other can run it. */
-    private readonly substituteFor: (job: Job) => SelectedDevice | undefined,
-    /** Undefined where no job is audited. */
-    private readonly audit: JobAudit | undefined,
+    number: number,
+    { broker: options, health, tenants, clock, logger, pins, substituteFor, audit }: BrokerParts,
   ) {
+    this.clock = clock;
+    this.logger = logger;
+    this.pins = pins;
+    this.substituteFor = substituteFor;
+    this.audit = audit;
     const { device, executors } = host;
     const { id, faultDomain } = device.description;
     const { metrics, inFlight } = this;
@@ -82,10 +101,13 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     const rings = (this.rings = new RingSet(executors, faultDomain === 'device'));
     const errors = (this.errors = new DeviceErrors(device.description));
     const recovery = (this.recovery = new Recovery(failed, (job, reason) => errors.poisoned(job, reason)));
-    const staging = (this.staging = new Staging(device, pins));
-    const queue = (this.queue = new FairQueue(options.tenantWeights));
+    const staging = (this.staging = new Staging(device, pins, tenants, number));
+    const queue = (this.queue = new FairQueue((tenant) => tenants.of(tenant).limits.weight));
+    staging.arena.refunded = (tenant) => {
+      if (queue.letGoOn(tenant)) this.dispatcher.schedule();
+    };
     this.pressure = new PressureSignal(id, queue, options.queueLimit, rings);
-    this.admission = new Admission(queue, staging, options, errors, metrics, executors.length);
+    this.admission = new Admission(queue, staging, pins, options.queueLimit, number, errors, metrics, executors.length);
     const settlement = new BatchSettlement(queue, staging, recovery, pins, () => this.dispatcher.schedule());
     this.settlement = settlement;
     this.results = new HeldResults(settlement, metrics, options.resultRetentionMs, clock);
@@ -96,9 +118,15 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
         this.watchdog.wake();
         this.reaper.arm();
       },
-      hopeless: (job) => {
+      hopeless: (job, shortage) => {
         pins.unpin(job);
-        failed(job, errors.arenaExhausted(staging.sizeOf(job), staging.arena.capacityBytes));
+        const bytes = staging.sizeOf(job);
+        const { arena } = staging;
+        const error =
+          shortage === 'quota'
+            ? arena.quotaExceeded(job.tenant, bytes)
+            : errors.arenaExhausted(bytes, arena.capacityBytes);
+        failed(job, error);
       },
     });
     this.completions = new Completions({
@@ -144,6 +172,11 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     return this.queue.queued;
   }
 
+  /** Of these, a tenant's. */
+  queuedJobsOf(tenant: string): number {
+    return this.queue.find(tenant)?.queued ?? 0;
+  }
+
   /** Share of the time since the broker was made in which executors ran entries, 0 … 1. */
   busyRatio(): number {
     const elapsedNs = (this.nowMs() - this.createdMs) * 1e6 * this.host.executors.length;
@@ -164,20 +197,26 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
   /**
    * Admits a job or refuses it; afterwards the job ends by itself.
    *
-   * @throws GpuBridgeError `DRAINING`, `DEVICE_LOST`, `DEADLINE_EXCEEDED`, `QUEUE_FULL`, `ARENA_EXHAUSTED`, `AUDIT_UNAVAILABLE`.
+   * @throws GpuBridgeError `DRAINING`, `DEVICE_LOST`, `DEADLINE_EXCEEDED`, `FOREIGN_HANDLE`, `QUEUE_FULL`, `ARENA_EXHAUSTED`,
+   *   `QUOTA_EXCEEDED`, `RATE_LIMITED`, `AUDIT_UNAVAILABLE`.
    */
   submit(job: Job): void {
     // A job waits for the end of the microtask only so that others may join it: that must fill no queue.
     if (!this.admission.hasRoom(job)) this.dispatcher.flush();
     this.admission.check(job, job.submittedMs);
     this.reserveRecord(job);
-    this.metrics.submitted++;
+    const { metrics } = this;
+    const { account } = job;
+    metrics.submitted++;
+    account.submitted++;
     if (job.inputs.itemCount === 0) {
-      this.metrics.completed++;
+      metrics.completed++;
+      account.completed++;
       job.end('completed', undefined);
       this.audit?.ended(job);
       return;
     }
+    account.liveJobs++;
     this.admit(job);
   }
 
@@ -195,7 +234,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
 
   /** Whether a job of another device could ever be staged here. */
   fits(job: Job): boolean {
-    return this.staging.sizeOf(job) <= this.staging.arena.capacityBytes;
+    return this.staging.sizeOf(job) <= Math.min(this.staging.arena.capacityBytes, job.account.quotaBytes);
   }
 
   private admit(job: Job): void {
@@ -227,7 +266,9 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     this.audit?.ended(job);
     this.live.remove(job);
     if (job.batch !== undefined) job.batch.liveJobs--;
-    this.metrics.recordEnd(state, (job.endedMs - job.submittedMs) * 1e6);
+    const latencyNs = (job.endedMs - job.submittedMs) * 1e6;
+    this.metrics.recordEnd(state, latencyNs);
+    job.account.recordEnd(state, latencyNs);
     if (state === 'completed') this.results.keep(job);
     else this.results.release(job);
   }
@@ -255,6 +296,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
       const tenant = this.queue.tenant(job.tenant);
       this.queue.count(tenant, -1);
       tenant.laneOf(job).sweep(tenant.queued);
+      this.queue.letGoOn(job.tenant); // what was too large may be the one that has gone
       this.pressure.notify();
     }
     this.dispatcher.schedule();

@@ -1,5 +1,5 @@
 import { GpuBridgeError } from '@gpu-bridge/abstractions';
-import type { DeviceDescription } from '@gpu-bridge/abstractions';
+import type { DeviceDescription, TenantLimits } from '@gpu-bridge/abstractions';
 import { Status } from '@gpu-bridge/protocol';
 import type { Job } from '../jobs/job.js';
 
@@ -59,6 +59,22 @@ export class DeviceErrors {
       'QUEUE_FULL',
       { deviceId, tenant: job.tenant, retryAfterNs },
       `${waiting} on ${deviceId}; retry after ${retryAfterNs / 1000n} µs`,
+    );
+  }
+
+  rateLimited(tenant: string, { jobsPerSecond, burstJobs }: TenantLimits, retryAfterNs: bigint): GpuBridgeError {
+    return new GpuBridgeError(
+      'RATE_LIMITED',
+      { tenant, retryAfterNs },
+      `tenant ${tenant} may submit ${jobsPerSecond} jobs/s to ${this.device.id}, ${burstJobs} at once; retry after ${retryAfterNs / 1000n} µs`,
+    );
+  }
+
+  foreignAllocation({ tenant }: Job): GpuBridgeError {
+    return new GpuBridgeError(
+      'FOREIGN_HANDLE',
+      { what: 'allocation', tenant },
+      `a job of tenant ${tenant} names memory that was allocated for another tenant`,
     );
   }
 

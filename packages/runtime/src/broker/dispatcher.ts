@@ -3,7 +3,8 @@ import type { DeviceMetrics } from '../diagnostics/device-metrics.js';
 import type { Job } from '../jobs/job.js';
 import type { ExecutorSlots } from '../kernel-host/executor-slots.js';
 import type { RingSet } from '../kernel-host/ring-set.js';
-import type { Batch } from './batch.js';
+import type { Shortage } from '../tenancy/tenant-arena.js';
+import { Batch } from './batch.js';
 import type { BatchSettlement } from './batch-settlement.js';
 import type { FairQueue, Lane, TenantQueue } from './fair-queue.js';
 import type { InFlightTable } from './in-flight-table.js';
@@ -27,7 +28,7 @@ export interface DispatchedDevice {
   /** An entry went into a ring: somebody must look after it. */
   submitted(): void;
   /** There is no room for a job, and no memory to come back: it was taken out of its lane and can never run. */
-  hopeless(job: Job): void;
+  hopeless(job: Job, shortage: Shortage): void;
 }
 
 /**
@@ -93,11 +94,12 @@ export class Dispatcher {
    */
   private submitNext(slots: ExecutorSlots, onlyStaged: boolean): boolean {
     const { queue, recovery, settlement } = this.device;
-    const due = onlyStaged ? queue.nextStaged() : queue.next(this.costNs);
+    const due = onlyStaged ? queue.nextStaged() : queue.next();
     if (due === undefined) return false;
     const { tenant, lane } = due;
     const batch = lane.batch ?? this.formBatch(tenant, lane);
-    if (batch === undefined) return false;
+    if (batch === 'quota') return true; // the others go on
+    if (batch === 'arena') return false;
     if (batch.jobs[0]!.runsAlone) {
       settlement.abandon(batch);
       queue.charge(tenant, batch.kernel.expectedNs(batch.itemCount));
@@ -112,21 +114,16 @@ export class Dispatcher {
     return true;
   }
 
-  /** Expected service time of a lane's next slot. */
-  private readonly costNs = (lane: Lane): number => {
-    if (lane.batch !== undefined) return lane.batch.kernel.expectedNs(lane.batch.nextSlotItems);
-    const job = lane.peek()!;
-    return job.kernel.expectedNs(slotItemsFor(job, this.device.rings.executors.length));
-  };
-
-  /** The lane's next batch, staged; undefined when the arena has no room for it now. */
-  private formBatch(tenant: TenantQueue, lane: Lane): Batch | undefined {
+  /** The lane's next batch, staged, or why there is no room for it now. */
+  private formBatch(tenant: TenantQueue, lane: Lane): Batch | Shortage {
     const { queue, staging, metrics, rings } = this.device;
     const batch = staging.stageNext(lane);
-    if (batch === undefined) {
+    if (!(batch instanceof Batch)) {
       // Memory comes back when batches end or are read.
-      if (!staging.hasLiveBatches) this.giveUpNext(tenant, lane);
-      return undefined;
+      const willComeBack = batch === 'quota' ? staging.arena.awaits(tenant.name) : staging.hasLiveBatches;
+      if (!willComeBack) this.giveUpNext(tenant, lane, batch);
+      else if (batch === 'quota') lane.isShort = true;
+      return batch;
     }
     queue.count(tenant, -batch.jobs.length);
     if (batch.isCoalesced) metrics.coalesced += batch.jobs.length;
@@ -134,11 +131,11 @@ export class Dispatcher {
     return batch;
   }
 
-  private giveUpNext(tenant: TenantQueue, lane: Lane): void {
+  private giveUpNext(tenant: TenantQueue, lane: Lane, shortage: Shortage): void {
     const job = lane.peek()!;
     lane.shift();
     this.device.queue.count(tenant, -1);
-    this.device.hopeless(job);
+    this.device.hopeless(job, shortage);
     this.schedule();
   }
 

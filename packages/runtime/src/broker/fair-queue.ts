@@ -1,9 +1,8 @@
 import { PRIORITIES } from '@gpu-bridge/abstractions';
 import type { Job } from '../jobs/job.js';
+import { ActiveTenants } from './active-tenants.js';
 import type { Batch } from './batch.js';
 
-/** Service time a tenant of weight 1 earns per round, ns; a slot aims at ten of these. */
-const QUANTUM_NS = 100_000;
 /** Idle tenants kept ready, so that a steady caller's queue is not made anew for each job. */
 export const REMEMBERED_TENANTS = 256;
 /** Slack before ended jobs are swept out of a lane. */
@@ -12,6 +11,8 @@ const SWEEP_SLACK = 64;
 /** Jobs of one tenant and priority, oldest first, and the batch that is partly handed out. */
 export class Lane {
   batch: Batch | undefined;
+  /** Its next job waits until memory of its tenant comes back. */
+  isShort = false;
   private jobs: Job[] = [];
   private head = 0;
 
@@ -55,6 +56,7 @@ export class Lane {
     const jobs = [...this.waiting()];
     this.jobs = [];
     this.head = 0;
+    this.isShort = false;
     return jobs;
   }
 
@@ -65,11 +67,15 @@ export class Lane {
 
 /** One tenant's lanes and its share of the device. */
 export class TenantQueue {
-  /** Service time it may still take in this round, ns. */
-  deficitNs = 0;
+  /** Virtual time at which its next slot begins, or would have: it grows by what a slot costs over the weight. */
+  startNs = 0;
+  /** In which of the queue's busy periods that is. */
+  period = 0;
+  /** @internal Place among the active, -1 while it is not; and its number in the order in which they came. */
+  place = -1;
+  arrival = 0;
   /** Jobs that wait: not ended and in no batch. */
   queued = 0;
-  isActive = false;
   readonly lanes: readonly Lane[] = PRIORITIES.map(() => new Lane());
 
   constructor(
@@ -81,24 +87,36 @@ export class TenantQueue {
     return this.lanes[PRIORITIES.indexOf(job.priority)]!;
   }
 
-  /** The highest lane with work. */
-  topLane(): Lane | undefined {
-    return this.lanes.find((lane) => !lane.isEmpty);
+  /** The highest lane that can go on. Behind one that waits for memory lower ones take none, but finish what they have. */
+  dueLane(): Lane | undefined {
+    let isBehindShort = false;
+    for (const lane of this.lanes) {
+      if (lane.batch !== undefined) return lane;
+      if (isBehindShort || lane.peek() === undefined) continue;
+      if (!lane.isShort) return lane;
+      isBehindShort = true;
+    }
+    return undefined;
   }
 }
 
 /**
- * Tenants' queues under deficit round robin (M. Shreedhar, G. Varghese, "Efficient fair queuing using deficit round
- * robin", SIGCOMM 1995), in units of expected service time: a tenant with work gets its weight's share of the device
- * whatever the others queue.
+ * Tenants' queues under start-time fair queueing (P. Goyal, H. Vin, H. Cheng, "Start-time fair queuing", SIGCOMM 1996), in
+ * units of expected service time: a tenant with work gets its weight's share of the device whatever the others queue. One
+ * that comes back begins at the present virtual time, and so before all that have had their share: however small its weight
+ * and long the slots of others, it waits for none of them that is not in a ring yet, unless it has used more than its share.
  */
 export class FairQueue {
   private readonly tenants = new Map<string, TenantQueue>();
-  private readonly active: TenantQueue[] = [];
-  private turn = 0;
+  private readonly active = new ActiveTenants();
+  /** Start of the slot that was taken last. */
+  private virtualNs = 0;
+  /** Grows whenever nothing waits: nobody has a share to keep to then. */
+  private period = 0;
   private total = 0;
 
-  constructor(private readonly weights: Readonly<Record<string, number>>) {}
+  /** @param weightOf - of a tenant, above 0. */
+  constructor(private readonly weightOf: (tenant: string) => number) {}
 
   /** Jobs that wait, over all tenants. */
   get queued(): number {
@@ -114,7 +132,7 @@ export class FairQueue {
   tenant(name: string): TenantQueue {
     let tenant = this.tenants.get(name);
     if (tenant === undefined) {
-      tenant = new TenantQueue(name, this.weights[name] ?? 1);
+      tenant = new TenantQueue(name, this.weightOf(name));
       this.tenants.set(name, tenant);
     }
     return tenant;
@@ -134,49 +152,29 @@ export class FairQueue {
   }
 
   activate(tenant: TenantQueue): void {
-    if (tenant.isActive) return;
-    tenant.isActive = true;
-    this.active.push(tenant);
+    if (tenant.place >= 0) return;
+    const lastNs = tenant.period === this.period ? tenant.startNs : 0;
+    tenant.period = this.period;
+    tenant.startNs = Math.max(this.virtualNs, lastNs);
+    this.active.add(tenant);
   }
 
-  /**
-   * The lane whose next slot is due; undefined when nothing waits. Taking the slot must be reported by `charge`.
-   *
-   * @param costNs - expected service time of a lane's next slot.
-   */
-  next(costNs: (lane: Lane) => number): { readonly tenant: TenantQueue; readonly lane: Lane } | undefined {
-    for (let visits = 0; this.active.length > 0; visits++) {
-      if (visits > this.active.length) {
-        this.skipRounds(costNs);
-        visits = 0;
+  /** The lane whose next slot is due; undefined when nothing can go on. Taking the slot must be reported by `charge`. */
+  next(): { readonly tenant: TenantQueue; readonly lane: Lane } | undefined {
+    for (let tenant = this.active.first; tenant !== undefined; tenant = this.active.first) {
+      const lane = tenant.dueLane();
+      if (lane !== undefined) {
+        this.virtualNs = Math.max(this.virtualNs, tenant.startNs);
+        return { tenant, lane };
       }
-      if (this.turn >= this.active.length) this.turn = 0;
-      const tenant = this.active[this.turn]!;
-      const lane = tenant.topLane();
-      if (lane === undefined) {
-        this.active.splice(this.turn, 1);
-        tenant.isActive = false;
-        tenant.deficitNs = 0;
-        this.retireIfIdle(tenant);
-        continue;
-      }
-      if (this.active.length === 1 || tenant.deficitNs >= costNs(lane)) return { tenant, lane };
-      tenant.deficitNs += QUANTUM_NS * tenant.weight;
-      this.turn++;
+      this.active.removeFirst();
+      this.retireIfIdle(tenant);
+    }
+    if (this.total === 0) {
+      this.period++;
+      this.virtualNs = 0;
     }
     return undefined;
-  }
-
-  /** Credits the rounds in which nobody would be due yet, so that tiny weights and long slots cost no rounds. */
-  private skipRounds(costNs: (lane: Lane) => number): void {
-    let rounds = Infinity;
-    for (const tenant of this.active) {
-      const lane = tenant.topLane();
-      if (lane === undefined) return;
-      rounds = Math.min(rounds, Math.ceil((costNs(lane) - tenant.deficitNs) / (QUANTUM_NS * tenant.weight)) - 1);
-    }
-    if (rounds <= 0) return;
-    for (const tenant of this.active) tenant.deficitNs += rounds * QUANTUM_NS * tenant.weight;
   }
 
   /** Any lane whose batch is staged and partly handed out. */
@@ -188,8 +186,19 @@ export class FairQueue {
     return undefined;
   }
 
+  /** @param costNs - expected service time of the slot that was taken. */
   charge(tenant: TenantQueue, costNs: number): void {
-    tenant.deficitNs = Math.max(0, tenant.deficitNs - costNs);
+    tenant.startNs += costNs / tenant.weight;
+    if (tenant.place >= 0) this.active.sink(tenant);
+  }
+
+  /** Lets a tenant's lanes try again. @returns whether any waited for that. */
+  letGoOn(name: string): boolean {
+    const tenant = this.tenants.get(name);
+    if (tenant?.lanes.some(({ isShort }) => isShort) !== true) return false;
+    for (const lane of tenant.lanes) lane.isShort = false;
+    this.activate(tenant);
+    return true;
   }
 
   /** Takes every job that waits, tenant by tenant. */

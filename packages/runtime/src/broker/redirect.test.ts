@@ -23,7 +23,8 @@ async function all(batches: Batches): Promise<number[]> {
 describe('jobs of a device that is quarantined', () => {
   it('go on elsewhere, whether they ran, were staged or waited: same job, same handle, not refused', async () => {
     const { submit, quarantine, end, read, info, a, logger } = await start({
-      broker: { slotsInFlight: 1, queueLimit: 8, tenantQueueLimit: 4 },
+      broker: { slotsInFlight: 1, queueLimit: 8 },
+      tenants: { defaults: { queueLimit: 4 } },
     });
     // A full queue over there does not matter to those that were admitted here.
     const there = await Promise.all(Array.from({ length: 5 }, () => submit(300, { preferredDevice: 'b:0' })));

@@ -6,6 +6,9 @@ import { DeviceMemory } from '../columns/device-memory.js';
 import type { Job } from '../jobs/job.js';
 import type { SourceColumn } from '../columns/bound-inputs.js';
 import type { SlotShape } from '../columns/kernel-shape.js';
+import { TenantArena } from '../tenancy/tenant-arena.js';
+import type { Shortage } from '../tenancy/tenant-arena.js';
+import type { TenantAccounts } from '../tenancy/tenant-accounts.js';
 import { Batch } from './batch.js';
 import { inPlaceColumn, layOutBlock } from './block-layout.js';
 import { formJobs } from './coalescing.js';
@@ -13,7 +16,7 @@ import type { Lane } from './fair-queue.js';
 
 /** A device's memory as its broker uses it: which jobs become a batch, where it lies, and when its block is free again. */
 export class Staging {
-  readonly arena: ArenaAllocator;
+  readonly arena: TenantArena;
   readonly memory: DeviceMemory;
   /** Callers' allocations and datasets in the same arena. */
   readonly residents: ArenaResidents;
@@ -22,13 +25,12 @@ export class Staging {
   /** One for each work-item that runs at once. */
   private readonly scratchRegions: number;
   private readonly isResident = (column: SourceColumn): boolean => this.residents.holds(column);
-  private firstTenant: string | undefined;
-  private hasTenants = false;
 
-  constructor(device: ComputeDevice, pins: ResidentPins) {
+  /** @param number - of the device, by which tenants' accounts know it. */
+  constructor(device: ComputeDevice, pins: ResidentPins, tenants: TenantAccounts, number: number) {
     this.scratchRegions = device.executors.length * device.description.lanes;
-    this.arena = new ArenaAllocator(device.arenaOffset, device.arenaBytes);
     this.memory = new DeviceMemory(device.memory);
+    this.arena = new TenantArena(device, this.memory, tenants, number);
     this.residents = new ArenaResidents(this.arena, this.memory, device.description.id, pins);
   }
 
@@ -47,16 +49,16 @@ export class Staging {
     return ArenaAllocator.roundUp(layOutBlock(job.kernel.shape, job.inputs, this.scratchRegions, isInPlace));
   }
 
-  /** Takes the lane's next jobs into one staged batch; undefined, with the lane as it was, when there is no room now. */
-  stageNext(lane: Lane): Batch | undefined {
+  /** Takes the lane's next jobs into one staged batch; where there is no room now, the lane stays as it was. */
+  stageNext(lane: Lane): Batch | Shortage {
     const jobs = formJobs(lane, this.isResident);
     const batch = this.tryStage(jobs);
-    if (batch !== undefined) return batch;
+    if (batch instanceof Batch) return batch;
     lane.unshift(jobs);
-    if (jobs.length === 1) return undefined;
+    if (jobs.length === 1) return batch;
     lane.shift();
     const single = this.tryStage([jobs[0]!]);
-    if (single === undefined) lane.unshift([jobs[0]!]);
+    if (!(single instanceof Batch)) lane.unshift([jobs[0]!]);
     return single;
   }
 
@@ -68,14 +70,15 @@ export class Staging {
     this.liveBatches.delete(batch);
   }
 
-  private tryStage(jobs: readonly Job[]): Batch | undefined {
+  private tryStage(jobs: readonly Job[]): Batch | Shortage {
+    const { tenant } = jobs[0]!;
     const batch = this.layOut(jobs);
-    const block = this.residents.takeBlock(batch.measure());
-    if (block === undefined) {
+    const block = this.arena.take(tenant, batch.measure(), 'batch');
+    if (typeof block === 'string') {
       for (const job of jobs) job.batch = undefined; // they still wait
-      return undefined;
+      return block;
     }
-    batch.stage(block, this.memory, this.isShared(jobs[0]!.tenant));
+    batch.stage(block, this.memory);
     this.liveBatches.add(batch);
     for (const job of jobs) job.holdsMemory = true;
     return batch;
@@ -83,12 +86,5 @@ export class Staging {
 
   private layOut(jobs: readonly Job[]): Batch {
     return new Batch(jobs, this.scratchRegions, this.isResident);
-  }
-
-  /** Whether memory may hold what belongs to another tenant; from the second tenant on, for good. */
-  private isShared(tenant: string): boolean {
-    this.firstTenant ??= tenant;
-    this.hasTenants ||= tenant !== this.firstTenant;
-    return this.hasTenants;
   }
 }

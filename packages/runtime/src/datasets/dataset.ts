@@ -35,7 +35,7 @@ export class Dataset {
         'a source with load, and save if it can be written',
       );
     this.source = source;
-    this.tenant = checkName('options.tenant', tenant, 256);
+    this.tenant = checkName('options.tenant', tenant, 64);
     const isShared =
       sharedWith === 'all' || (Array.isArray(sharedWith) && sharedWith.every((t) => typeof t === 'string'));
     if (!isShared) throw GpuBridgeError.invalidArgument('options.sharedWith', sharedWith, 'all, or names of tenants');

@@ -105,9 +105,9 @@ export class EpochPlacing {
 
   private admit(epoch: Epoch, broker: DeviceBroker, layout: EpochLayout): EpochCopy {
     const { memory, residents } = broker.staging;
-    const resident = residents.admit(layout.sizeBytes, (column) =>
-      columnRef(epoch, layout, column.byteOffset - resident.block.offset, column.byteLength),
-    );
+    const resident = residents.admit(epoch.dataset, layout.sizeBytes, {
+      describe: (column) => columnRef(epoch, layout, column.byteOffset - resident.block.offset, column.byteLength),
+    });
     return new EpochCopy(epoch, broker, resident, dataViews(layout, memory.buffer, resident.block.offset));
   }
 }

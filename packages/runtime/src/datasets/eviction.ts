@@ -1,6 +1,6 @@
-import type { ArenaReclaimer } from '../arena/arena-residents.js';
 import type { ArenaBlock } from '../arena/arena-allocator.js';
 import type { DeviceBroker } from '../broker/device-broker.js';
+import type { ArenaReclaimer } from '../tenancy/tenant-arena.js';
 import type { Epoch, EpochCopy } from './epoch.js';
 import { MAX_PENDING_BYTES } from './spill-folder.js';
 import type { SpillFolder } from './spill-folder.js';
@@ -26,6 +26,20 @@ export class Eviction implements ArenaReclaimer {
     if (blocks === undefined) return false;
     for (const block of blocks) this.evict(byBlock.get(block)!);
     return true;
+  }
+
+  reclaimFrom(tenant: string, sizeBytes: number): boolean {
+    const own: EpochCopy[] = [];
+    let leftBytes = sizeBytes;
+    for (const copy of this.candidates()) {
+      if (copy.epoch.dataset.tenant !== tenant) continue;
+      own.push(copy);
+      leftBytes -= copy.resident.block.sizeBytes;
+      if (leftBytes > 0) continue;
+      for (const each of own) this.evict(each);
+      return true;
+    }
+    return false;
   }
 
   /** What may go, first things first. */

@@ -36,7 +36,7 @@ export class LocalDatasetStore implements DatasetStore {
   private readonly counts = { published: 0, hits: 0, loads: 0, reloads: 0, copies: 0, evictions: 0, spills: 0 };
 
   constructor(
-    private readonly bridge: Pick<LocalGpuBridge, 'openBrokers'>,
+    private readonly bridge: Pick<LocalGpuBridge, 'openBrokers' | 'tenants'>,
     options: ResolvedDatasetsOptions,
     logger: Logger,
   ) {
@@ -92,8 +92,10 @@ export class LocalDatasetStore implements DatasetStore {
   ): Promise<DatasetLease<C>> {
     const dataset = this.defined(definition);
     const { tenant = 'default', signal } = options;
+    checkName('options.tenant', tenant, 64);
     if (!dataset.isOpenTo(tenant)) {
       const what = `dataset ${dataset.id}`;
+      this.bridge.tenants.of(tenant).foreignHandles++;
       throw new GpuBridgeError('FOREIGN_HANDLE', { what, tenant }, `${what} is not shared with tenant ${tenant}`);
     }
     const copy = await this.lease(dataset, options, signal);
@@ -222,7 +224,7 @@ export class LocalDatasetStore implements DatasetStore {
   private equip(broker: DeviceBroker): void {
     if (this.equipped.has(broker)) return;
     this.equipped.add(broker);
-    broker.staging.residents.reclaimer = new Eviction(
+    broker.staging.arena.reclaimer = new Eviction(
       broker,
       () => this.epochs(),
       this.spill,

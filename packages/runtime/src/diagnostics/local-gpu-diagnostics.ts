@@ -11,7 +11,7 @@ import type {
 /** What this silo says about itself, put together from those who know. */
 export class LocalGpuDiagnostics implements GpuDiagnostics {
   constructor(
-    private readonly bridge: Pick<GpuBridge, 'getInfo'>,
+    private readonly bridge: Pick<GpuBridge, 'getInfo' | 'getTenants'>,
     private readonly cluster: Pick<ClusterView, 'siloId'>,
     private readonly clock: Pick<Clock, 'wallMs'>,
     private readonly datasets: Pick<DatasetStore, 'list'>,
@@ -26,7 +26,7 @@ export class LocalGpuDiagnostics implements GpuDiagnostics {
       takenAtMs: this.clock.wallMs(),
       state,
       devices,
-      tenants: [],
+      tenants: this.bridge.getTenants(),
       datasets: this.datasets.list(),
       unavailable,
       audit: this.recorder?.getInfo(),

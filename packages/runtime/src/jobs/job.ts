@@ -13,6 +13,7 @@ import type {
 import type { Batch } from '../broker/batch.js';
 import type { LoadedKernel } from '../catalog/loaded-kernel.js';
 import type { BoundInputs } from '../columns/bound-inputs.js';
+import type { TenantAccount } from '../tenancy/tenant-account.js';
 import { newJobId } from './job-id.js';
 import { modeAsked, modeNamed } from './mode.js';
 
@@ -107,9 +108,11 @@ export class Job implements KernelHandle {
     readonly hints: GpuExecutionHints,
     public fallback: boolean,
     public owner: JobOwner,
+    /** Its tenant's. */
+    readonly account: TenantAccount,
   ) {
-    this.tenant = hints.tenant ?? 'default';
-    this.priority = hints.priority ?? 'normal';
+    this.tenant = account.name;
+    this.priority = account.clamp(hints.priority ?? 'normal');
     this.deadlineMs = hints.deadlineNs === undefined ? Infinity : Number(hints.deadlineNs) / 1e6;
     this.submittedMs = owner.nowMs();
     this.remainingItems = inputs.itemCount;

@@ -71,6 +71,11 @@ export class DeviceSelector {
     return { broker, fallback: true };
   }
 
+  /** Whether any device has loaded the kernel. */
+  runs({ id }: KernelDescriptor): boolean {
+    return this.brokers.some((broker) => broker.host.kernel(id) !== undefined);
+  }
+
   private named(id: string, kernel: KernelDescriptor): DeviceBroker {
     const broker = this.brokers.find((b) => b.description.id === id);
     if (broker === undefined) throw this.nothing(kernel, id);

@@ -17,7 +17,7 @@ const memory = new DeviceMemory(new SharedArrayBuffer(2 ** 20));
 /** Puts jobs in one batch whose results are all a count upwards, as if a kernel had written them. */
 function stage(kernel: LoadedKernel, jobs: readonly Job[]): Batch {
   const batch = new Batch(jobs, 1, () => false);
-  batch.stage(new ArenaAllocator(64, 2 ** 19).allocate(batch.measure())!, memory, false);
+  batch.stage(new ArenaAllocator(64, 2 ** 19).allocate(batch.measure())!, memory);
   for (const slot of kernel.shape.results) {
     const words = slot.elementBytes / 4;
     for (let i = 0; i < batch.countOfSlot(slot); i++) memory.u32[(batch.offsetOf(slot) >> 2) + i * words] = i;

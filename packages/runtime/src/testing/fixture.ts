@@ -1,4 +1,4 @@
-import { argumentLayout, input, output, u32 } from '@gpu-bridge/abstractions';
+import { argumentLayout, input, output, resolveOptions, u32 } from '@gpu-bridge/abstractions';
 import type {
   DeviceDescription,
   GpuExecutionHints,
@@ -7,11 +7,13 @@ import type {
   KernelDescriptor,
   KernelParams,
   Logger,
+  TenantsOptions,
 } from '@gpu-bridge/abstractions';
 import { LoadedKernel } from '../catalog/loaded-kernel.js';
 import { bindGridInputs, bindMapInputs } from '../columns/bound-inputs.js';
 import { Job } from '../jobs/job.js';
 import type { JobOwner } from '../jobs/job.js';
+import { TenantAccounts } from '../tenancy/tenant-accounts.js';
 
 /** What tests of single classes stand on: kernels nobody compiled and jobs nobody owns. */
 
@@ -94,17 +96,24 @@ export class TestOwner implements JobOwner {
   }
 }
 
+/** The tenants of a silo with these limits. */
+export function tenantAccounts(tenants: TenantsOptions = {}): TenantAccounts {
+  return new TenantAccounts(resolveOptions({ tenants }).tenants);
+}
+
 export function mapJob(
   kernel: LoadedKernel,
   items: Record<string, unknown>,
   hints: GpuExecutionHints = {},
   owner: JobOwner = new TestOwner(),
 ): Job {
-  return new Job(kernel, bindMapInputs(kernel.shape, items), hints, false, owner);
+  const account = tenantAccounts().of(hints.tenant ?? 'default');
+  return new Job(kernel, bindMapInputs(kernel.shape, items), hints, false, owner, account);
 }
 
 export function gridJob(kernel: LoadedKernel, args: Record<string, unknown>, launch: GridLaunch): Job {
-  return new Job(kernel, bindGridInputs(kernel.shape, args, launch), {}, false, new TestOwner());
+  const account = tenantAccounts().of('default');
+  return new Job(kernel, bindGridInputs(kernel.shape, args, launch), {}, false, new TestOwner(), account);
 }
 
 /** Keeps what was logged. */

@@ -1,5 +1,5 @@
 import { inout, resolveOptions, u32 } from '@gpu-bridge/abstractions';
-import type { BrokerOptions, GpuExecutionHints, KernelHandle } from '@gpu-bridge/abstractions';
+import type { BrokerOptions, GpuExecutionHints, KernelHandle, TenantsOptions } from '@gpu-bridge/abstractions';
 import { BodyCompiler, FakeClock, ReferenceBackend } from '@gpu-bridge/testkit';
 import type { ReferenceBackendOptions, ReferenceDevice } from '@gpu-bridge/testkit';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -15,6 +15,7 @@ const increment = definitionOf('increment', {
 
 export interface ManualSetting {
   readonly broker?: BrokerOptions;
+  readonly tenants?: TenantsOptions;
   readonly names?: readonly string[];
   readonly device?: ReferenceBackendOptions;
 }
@@ -29,15 +30,16 @@ const triple = definitionOf('triple', {
 });
 
 /** A bridge over devices that run an entry only when the test steps them, and that are given up after two deaths. */
-export async function startManualBridge({ broker = {}, names = ['a', 'b'], device: setting = {} }: ManualSetting = {}) {
+export async function startManualBridge(options: ManualSetting = {}) {
+  const { broker = {}, tenants = {}, names = ['a', 'b'], device: setting = {} } = options;
   const clock = new FakeClock(1_000_000n, 2_000n);
   const backends = names.map((name) => new ReferenceBackend({ name, manual: true, executors: 1, clock, ...setting }));
   const health = { maxDeathsPerMinute: 1, quarantineMs: 5_000, slotBudgetMs: 50 };
-  const options = resolveOptions({ kernels: [increment, triple], cpu: false, broker, health });
+  const resolved = resolveOptions({ kernels: [increment, triple], cpu: false, broker, tenants, health });
   const logger = new LogLines();
   const catalog = new KernelCatalog(new BodyCompiler());
-  const feature = new GpuHostFeature(backends, catalog, options, clock, logger);
-  const bridge = new LocalGpuBridge(feature, catalog, options, clock, logger);
+  const feature = new GpuHostFeature(backends, catalog, resolved, clock, logger);
+  const bridge = new LocalGpuBridge(feature, catalog, resolved, clock, logger);
   let isOpen = false;
   void feature.start().then(() => (isOpen = true));
   while (!isOpen) {

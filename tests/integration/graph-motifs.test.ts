@@ -4,9 +4,9 @@ import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Tokens } from '@gpu-bridge/abstractions';
+import type { DatasetStore } from '@gpu-bridge/abstractions';
 import {
-  allocatedStore,
-  bridgeRunner,
   buildGraph,
   countMotifs,
   generateRmat,
@@ -17,6 +17,7 @@ import {
   readGraphFile,
 } from '@gpu-bridge/sample-graph-motifs';
 import type { Graph } from '@gpu-bridge/sample-graph-motifs';
+import type { Container } from 'inversify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { absenceOf, startNativeSilo } from '../support/native.js';
 import type { NativeSilo } from '../support/native.js';
@@ -38,14 +39,20 @@ function answersOf(file: string): unknown {
 
 describe('motifs of resident graphs', () => {
   let silo: NativeSilo;
+  let store: DatasetStore;
   beforeAll(async () => {
-    silo = await startNativeSilo({ kernels: motifKernels, ...(absence === undefined && { native }) });
+    let container: Container | undefined;
+    silo = await startNativeSilo(
+      { kernels: motifKernels, ...(absence === undefined && { native }) },
+      (prepared) => (container = prepared),
+    );
+    store = container!.get<DatasetStore>(Tokens.DatasetStore);
   });
   afterAll(() => silo[Symbol.asyncDispose]());
 
   const analyse = async (name: string, graph: Graph, device: string) => {
-    using resident = await keepGraph(allocatedStore(silo.bridge, device), name, graph);
-    const counts = await countMotifs(bridgeRunner(silo.bridge, device), resident);
+    using resident = await keepGraph({ bridge: silo.bridge, store, device }, name, graph);
+    const counts = await countMotifs(resident);
     return { report: motifReport(name, graph, counts), witnesses: motifWitnesses(graph, counts, 10) };
   };
 
@@ -120,13 +127,9 @@ describe('the program of the sample', () => {
     expect(bad.stderr).toMatch(/line 2: to is "x"/);
     expect(bad.stderr).not.toMatch(/\n\s+at /);
     expect((await program('--input', join(folder, 'not-there.txt'))).stderr).toMatch(/ENOENT.*not-there/);
-    for (const args of [
-      [],
-      ['--input', 'a.txt', '--device', 'gpu'],
-      ['--input', 'a.txt', '--witnesses', '-1'],
-      ['--x'],
-    ]) {
-      expect(await program(...args)).toMatchObject({ status: 2, stdout: '' });
+    const wrong = [[], ['--input', 'a.txt', '--device', 'gpu'], ['--input', 'a.txt', '--witnesses', '-1'], ['--x']];
+    for (const run of await Promise.all(wrong.map((args) => program(...args)))) {
+      expect(run).toMatchObject({ status: 2, stdout: '' });
     }
     const help = await program('--help');
     expect(help.status).toBe(0);

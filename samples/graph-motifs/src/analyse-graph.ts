@@ -1,10 +1,8 @@
 import { Tokens } from '@gpu-bridge/abstractions';
-import type { GpuBridge, GpuBridgeOptions } from '@gpu-bridge/abstractions';
+import type { DatasetStore, GpuBridge, GpuBridgeOptions } from '@gpu-bridge/abstractions';
 import { addGpuBridge } from '@gpu-bridge/hosting';
 import { Container } from 'inversify';
-import { allocatedStore } from './allocated-store.js';
 import type { DeviceName } from './arguments.js';
-import { bridgeRunner } from './counts/bridge-runner.js';
 import { countMotifs } from './counts/count-motifs.js';
 import type { MotifCounts, OnProgress } from './counts/count-motifs.js';
 import { noMotifs } from './counts/no-motifs.js';
@@ -36,8 +34,9 @@ export async function analyseGraph(
   try {
     signal.throwIfAborted();
     const bridge = container.get<GpuBridge>(Tokens.GpuBridge);
-    using resident = await keepGraph(allocatedStore(bridge, device), 'graph', graph);
-    return await countMotifs(bridgeRunner(bridge, device, signal), resident, onProgress);
+    const store = container.get<DatasetStore>(Tokens.DatasetStore);
+    using resident = await keepGraph({ bridge, store, device, signal }, 'graph', graph);
+    return await countMotifs(resident, onProgress);
   } finally {
     await host.stop();
   }

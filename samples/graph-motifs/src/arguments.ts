@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-export const DEVICES = ['cpu:0', 'cpu-native:0', 'opencl:0'] as const;
+const DEVICES = ['cpu:0', 'cpu-native:0', 'opencl:0'] as const;
 export type DeviceName = (typeof DEVICES)[number];
 
 export interface MotifOptions {

@@ -1,9 +1,12 @@
-import type { DatasetColumns, DatasetData, DatasetDefinition, DatasetLease } from '@gpu-bridge/abstractions';
+import type { DatasetColumns, DatasetData, DatasetLease, DatasetStore, GpuBridge } from '@gpu-bridge/abstractions';
 import { i64, u32, u64 } from '@gpu-bridge/kernels';
 import { rowsOf, upperPart } from './graph/csr.js';
 import { denseRows } from './graph/dense-rows.js';
 import type { Graph } from './graph/graph.js';
+import type { TemporalRows } from './graph/temporal.js';
 import { GraphError } from './input/errors.js';
+import { leasedColumns } from './resident-columns.js';
+import type { ResidentColumns } from './resident-columns.js';
 
 /** Both directions of every edge. */
 const NEIGHBOURS = { row: u32, col: u32 };
@@ -13,46 +16,64 @@ const ARCS = { outRow: u32, outCol: u32, source: u32, inRow: u32, inCol: u32 };
 /** See `TemporalRows`; times in µs. */
 const EVENTS = { row: u32, node: u32, time: i64, previous: u32 };
 
-/** Keeps columns on a device. */
-export interface GraphStore {
-  keep<C extends DatasetColumns>(dataset: DatasetDefinition<C>, data: DatasetData<C>): Promise<DatasetLease<C>>;
-}
-
-/** A graph whose columns are on one device, where kernels read them in place. */
+/** A graph whose columns are on one device, where kernels read them in place. Dispose of it to let it go. */
 export interface ResidentGraph extends Disposable {
   readonly graph: Graph;
-  readonly deviceId: string;
   readonly sizeBytes: number;
-  readonly neighbours: DatasetData<typeof NEIGHBOURS>;
-  readonly edges: DatasetData<typeof EDGES>;
+  readonly neighbours: ResidentColumns<typeof NEIGHBOURS>;
+  readonly edges: ResidentColumns<typeof EDGES>;
   /** Undefined where rows have no direction. */
-  readonly arcs: DatasetData<typeof ARCS> | undefined;
+  readonly arcs: ResidentColumns<typeof ARCS> | undefined;
   /** Undefined where rows have no time. */
-  readonly eventsOut: DatasetData<typeof EVENTS> | undefined;
-  readonly eventsIn: DatasetData<typeof EVENTS> | undefined;
+  readonly events: ResidentEvents | undefined;
+}
+
+interface ResidentEvents {
+  readonly out: ResidentColumns<typeof EVENTS>;
+  readonly in: ResidentColumns<typeof EVENTS>;
+}
+
+/** Where a graph is kept. */
+export interface GraphPlace {
+  readonly bridge: GpuBridge;
+  readonly store: DatasetStore;
+  /** Id of the device. */
+  readonly device: string;
+  /** Aborting it gives up what is computed. */
+  readonly signal?: AbortSignal;
 }
 
 /**
- * Brings a graph to the device of a store; dispose of it to let it go.
+ * Publishes the columns of a graph as datasets on a device, in an epoch that they keep, and holds them there.
  *
- * @param name - the datasets are called by it.
+ * @param name - begins the ids of the datasets; a silo keeps one graph of a name at a time.
  * @throws GraphError `INVALID_ARGUMENT` for a graph without edges, which has nothing to keep; what the store throws.
  */
-export async function keepGraph(store: GraphStore, name: string, graph: Graph): Promise<ResidentGraph> {
+export async function keepGraph(
+  { bridge, store, device, signal }: GraphPlace,
+  name: string,
+  graph: Graph,
+): Promise<ResidentGraph> {
   if (graph.neighbours.col.length === 0) {
     throw new GraphError('INVALID_ARGUMENT', undefined, 'the graph has no edges; expected at least one');
   }
   const leases: DatasetLease[] = [];
-  const release = (): void => leases.splice(0).forEach((lease) => lease.release());
-  const keep = async <C extends DatasetColumns>(
-    part: string,
-    columns: C,
-    data: DatasetData<C>,
-  ): Promise<DatasetData<C>> => {
-    const lease = await store.keep({ id: `${name}/${part}`, columns }, data);
-    leases.push(lease);
-    return lease.data;
+  const letGo = (): void => {
+    for (const lease of leases.splice(0)) {
+      lease.release();
+      store.drop(lease.id, lease.epoch);
+    }
   };
+  const keep = async <C extends DatasetColumns>(part: string, columns: C, data: DatasetData<C>) => {
+    const dataset = { id: `${name}/${part}`, columns };
+    store.define(dataset);
+    const { epoch } = await store.publish(dataset, EPOCH, data, { device });
+    const lease = await store.open(dataset, { epoch, device });
+    leases.push(lease);
+    return leasedColumns(bridge, lease, signal);
+  };
+  const keepEvents = (part: string, { row, node, timeUs, previous }: TemporalRows) =>
+    keep(part, EVENTS, { row, node, time: timeUs, previous });
   const { neighbours, arcs, events } = graph;
   try {
     const upper = upperPart(neighbours);
@@ -65,13 +86,18 @@ export async function keepGraph(store: GraphStore, name: string, graph: Graph): 
           ...{ outRow: arcs.out.row, outCol: arcs.out.col, source: rowsOf(arcs.out) },
           ...{ inRow: arcs.in.row, inCol: arcs.in.col },
         })),
-      eventsOut: events && (await keep('events-out', EVENTS, { ...events.out, time: events.out.timeUs })),
-      eventsIn: events && (await keep('events-in', EVENTS, { ...events.in, time: events.in.timeUs })),
+      events: events && {
+        out: await keepEvents('events-out', events.out),
+        in: await keepEvents('events-in', events.in),
+      },
     };
     const sizeBytes = leases.reduce((sum, lease) => sum + lease.sizeBytes, 0);
-    return { graph, deviceId: leases[0]!.deviceId, sizeBytes, ...kept, [Symbol.dispose]: release };
+    return { graph, sizeBytes, ...kept, [Symbol.dispose]: letGo };
   } catch (error) {
-    release();
+    letGo();
     throw error;
   }
 }
+
+/** A graph of a file does not change: there is one epoch. */
+const EPOCH = 'read';

@@ -1,3 +1,4 @@
+import type { DirectedGraph } from '../graph/graph.js';
 import { GraphError } from '../input/errors.js';
 import type { ResidentGraph } from '../resident-graph.js';
 import { countDirectedCycles } from './cycle-counts.js';
@@ -8,7 +9,6 @@ import { countTemporalFans } from './fan-counts.js';
 import type { TemporalFans } from './fan-counts.js';
 import { countSharedMiddles } from './middle-counts.js';
 import type { SharedMiddles } from './middle-counts.js';
-import type { MotifRunner } from './motif-runner.js';
 import { countTriangles, countTrianglesByNode } from './triangle-counts.js';
 import type { TrianglesByNode } from './triangle-counts.js';
 
@@ -28,16 +28,14 @@ export interface MotifCounts {
   readonly fans: { readonly out: TemporalFans; readonly in: TemporalFans } | undefined;
 }
 
-export interface DirectedCounts {
+interface DirectedCounts {
   readonly cycles: DirectedCycles;
   readonly outDegree: DegreeCounts;
   readonly inDegree: DegreeCounts;
   readonly splitMerge: SharedMiddles;
 }
 
-/**
- * Told what is being counted, and what part of it is done, 0 … 1.
- */
+/** Told what is being counted, and what part of it is done: 0 first, then, where it takes several launches, up to 1. */
 export type OnProgress = (step: string, done: number) => void;
 
 /**
@@ -46,39 +44,53 @@ export type OnProgress = (step: string, done: number) => void;
  * @throws GraphError `COUNT_OVERFLOW` before anything runs; the error of the first job that fails.
  */
 export async function countMotifs(
-  runner: MotifRunner,
   resident: ResidentGraph,
   onProgress: OnProgress = () => undefined,
 ): Promise<MotifCounts> {
-  const { graph, neighbours, arcs, eventsOut, eventsIn } = resident;
+  const { graph } = resident;
   const nodes = graph.ids.length;
   requireCountable(graph.neighbours.row, graph.neighbours.col.length);
   const step = async <T>(name: string, work: (onStarts: (starts: number) => void) => Promise<T>): Promise<T> => {
     onProgress(name, 0);
-    const result = await work((starts) => onProgress(name, starts / nodes));
-    onProgress(name, 1);
-    return result;
+    return work((starts) => onProgress(name, starts / nodes));
   };
+  const rows = { row: 'row', col: 'col' } as const;
   return {
-    triangles: await step('triangles', () => countTriangles(runner, resident)),
-    trianglesByNode: await step('triangles per node', () => countTrianglesByNode(runner, resident)),
-    degree: await step('degrees', () => countDegrees(runner, neighbours.row)),
+    triangles: await step('triangles', () => countTriangles(resident)),
+    trianglesByNode: await step('triangles per node', () => countTrianglesByNode(resident)),
+    degree: await step('degrees', () => countDegrees(resident.neighbours, 'row', nodes)),
     fourCycles: await step('4-cycles', (onStarts) =>
-      countSharedMiddles(runner, neighbours, graph.neighbours, true, onStarts),
+      countSharedMiddles(resident.neighbours, rows, graph.neighbours, true, onStarts),
     ),
-    directed: arcs && {
-      cycles: await step('directed cycles', () => countDirectedCycles(runner, arcs)),
-      outDegree: await step('out-degrees', () => countDegrees(runner, arcs.outRow)),
-      inDegree: await step('in-degrees', () => countDegrees(runner, arcs.inRow)),
-      splitMerge: await step('splits and merges', (onStarts) =>
-        countSharedMiddles(runner, { row: arcs.outRow, col: arcs.outCol }, graph.arcs!.out, false, onStarts),
-      ),
-    },
-    fans: eventsOut &&
-      eventsIn && {
-        out: await step('temporal fans out', () => countTemporalFans(runner, eventsOut, FAN_WINDOW_US)),
-        in: await step('temporal fans in', () => countTemporalFans(runner, eventsIn, FAN_WINDOW_US)),
+    directed: resident.arcs && graph.arcs && (await countDirected(resident.arcs, graph.arcs, nodes, step)),
+    fans: resident.events &&
+      graph.events && {
+        out: await step('temporal fans out', () =>
+          countTemporalFans(resident.events!.out, graph.events!.out, FAN_WINDOW_US),
+        ),
+        in: await step('temporal fans in', () =>
+          countTemporalFans(resident.events!.in, graph.events!.in, FAN_WINDOW_US),
+        ),
       },
+  };
+}
+
+type Step = <T>(name: string, work: (onStarts: (starts: number) => void) => Promise<T>) => Promise<T>;
+
+async function countDirected(
+  arcs: NonNullable<ResidentGraph['arcs']>,
+  graph: DirectedGraph,
+  nodes: number,
+  step: Step,
+): Promise<DirectedCounts> {
+  const rows = { row: 'outRow', col: 'outCol' } as const;
+  return {
+    cycles: await step('directed cycles', () => countDirectedCycles(arcs, graph.out.col.length)),
+    outDegree: await step('out-degrees', () => countDegrees(arcs, 'outRow', nodes)),
+    inDegree: await step('in-degrees', () => countDegrees(arcs, 'inRow', nodes)),
+    splitMerge: await step('splits and merges', (onStarts) =>
+      countSharedMiddles(arcs, rows, graph.out, false, onStarts),
+    ),
   };
 }
 

@@ -1,6 +1,5 @@
 import { directedCycles } from '../kernels/directed-cycles.js';
 import type { ResidentGraph } from '../resident-graph.js';
-import type { MotifRunner } from './motif-runner.js';
 
 export interface DirectedCycles {
   readonly cyclesOf2: bigint;
@@ -11,14 +10,15 @@ export interface DirectedCycles {
   readonly third: Uint32Array;
 }
 
+/** @param count - arcs. */
 export async function countDirectedCycles(
-  runner: MotifRunner,
   arcs: NonNullable<ResidentGraph['arcs']>,
+  count: number,
 ): Promise<DirectedCycles> {
-  const count = arcs.outCol.length;
-  const { totals, mutual, third } = await runner.run(directedCycles, arcs, {
-    globalSize: [count],
-    sizes: { totals: 2, mutual: count, third: count },
-  });
+  const { totals, mutual, third } = await arcs.compute(
+    directedCycles,
+    {},
+    { globalSize: [count], sizes: { totals: 2, mutual: count, third: count } },
+  );
   return { cyclesOf2: totals.bigintAt(0), cyclesOf3: totals.bigintAt(1), mutual, third };
 }

@@ -1,7 +1,6 @@
-import type { DatasetData } from '@gpu-bridge/abstractions';
-import type { u32 } from '@gpu-bridge/kernels';
+import type { DatasetColumns } from '@gpu-bridge/abstractions';
 import { degrees } from '../kernels/degrees.js';
-import type { MotifRunner } from './motif-runner.js';
+import type { ResidentColumns } from '../resident-columns.js';
 
 export interface DegreeCounts {
   readonly max: number;
@@ -15,16 +14,21 @@ export interface DegreeCounts {
 
 const DEGREE_THRESHOLDS = [1, 2, 3, 5, 10, 20, 50, 100];
 
-/** @param row - offsets of compressed rows. */
-export async function countDegrees(
-  runner: MotifRunner,
-  row: DatasetData<{ row: typeof u32 }>['row'],
+/** @param row - the column with the offsets of compressed rows. */
+export async function countDegrees<C extends DatasetColumns>(
+  columns: ResidentColumns<C>,
+  row: keyof C & string,
+  nodes: number,
 ): Promise<DegreeCounts> {
   const thresholds = Uint32Array.from(DEGREE_THRESHOLDS);
-  const { reaching, largest, stars } = await runner.run(
+  const { reaching, largest, stars } = await columns.compute(
     degrees,
-    { row, thresholds },
-    { globalSize: [row.length - 1], sizes: { reaching: thresholds.length, largest: 1, stars: 2 } },
+    { thresholds },
+    {
+      bind: { row },
+      globalSize: [nodes],
+      sizes: { reaching: thresholds.length, largest: 1, stars: 2 },
+    },
   );
   return {
     max: largest[0]!,

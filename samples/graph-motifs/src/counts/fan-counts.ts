@@ -1,6 +1,6 @@
+import type { TemporalRows } from '../graph/temporal.js';
 import { temporalFans } from '../kernels/temporal-fans.js';
 import type { ResidentGraph } from '../resident-graph.js';
-import type { MotifRunner } from './motif-runner.js';
 
 /** Fans of every node, by rank. */
 export interface TemporalFans {
@@ -11,15 +11,15 @@ export interface TemporalFans {
 }
 
 export async function countTemporalFans(
-  runner: MotifRunner,
-  events: NonNullable<ResidentGraph['eventsOut']>,
+  events: NonNullable<ResidentGraph['events']>['out'],
+  { row, node }: Pick<TemporalRows, 'row' | 'node'>,
   windowUs: number,
 ): Promise<TemporalFans> {
-  const nodes = events.row.length - 1;
-  const { best } = await runner.run(
+  const nodes = row.length - 1;
+  const { best } = await events.compute(
     temporalFans,
-    { ...events, windowUs },
-    { globalSize: [events.node.length], sizes: { best: nodes } },
+    { windowUs },
+    { globalSize: [node.length], sizes: { best: nodes } },
   );
   const widest = new Uint32Array(nodes);
   const firstEvent = new Uint32Array(nodes);

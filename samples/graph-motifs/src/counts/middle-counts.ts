@@ -1,6 +1,7 @@
+import type { DatasetColumns } from '@gpu-bridge/abstractions';
 import type { Csr } from '../graph/csr.js';
 import { HASHED, LANES, SLOTS, sharedMiddles } from '../kernels/shared-middles.js';
-import type { MotifRunner } from './motif-runner.js';
+import type { ResidentColumns } from '../resident-columns.js';
 
 /** A start with at most so many paths has its ends hashed: the table then stays half empty. */
 const MOST_HASHED_PATHS = SLOTS / 2;
@@ -21,24 +22,24 @@ export interface SharedMiddles {
 }
 
 /**
- * @param graph - what the resident columns hold.
+ * @param names - the resident columns of `graph`.
  * @param onProgress - told the starts that are done.
  */
-export async function countSharedMiddles(
-  runner: MotifRunner,
-  resident: { readonly row: Uint32Array; readonly col: Uint32Array },
+export async function countSharedMiddles<C extends DatasetColumns>(
+  columns: ResidentColumns<C>,
+  names: { readonly row: keyof C & string; readonly col: keyof C & string },
   graph: Csr,
   isLowerOnly: boolean,
-  onProgress: (starts: number) => void = () => undefined,
+  onProgress: (starts: number) => void,
 ): Promise<SharedMiddles> {
   const nodes = graph.row.length - 1;
   const totals = Array.from({ length: TOTALS.length + 1 }, () => 0n);
   const best = new BigUint64Array(nodes);
   for (const { start, firstEnd } of launchesOf(graph, isLowerOnly)) {
-    const counted = await runner.run(
+    const counted = await columns.compute(
       sharedMiddles,
-      { ...resident, start, firstEnd, isLowerOnly },
-      { globalSize: [start.length * LANES], sizes: { totals: totals.length, best: nodes } },
+      { start, firstEnd, isLowerOnly },
+      { bind: names, globalSize: [start.length * LANES], sizes: { totals: totals.length, best: nodes } },
     );
     for (let i = 0; i < totals.length; i++) totals[i]! += counted.totals.bigintAt(i);
     const found = counted.best.array;

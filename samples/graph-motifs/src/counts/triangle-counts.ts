@@ -1,13 +1,13 @@
 import { triangles, trianglesByNode } from '../kernels/triangles.js';
 import type { ResidentGraph } from '../resident-graph.js';
-import type { MotifRunner } from './motif-runner.js';
 
 /** Partial sums of a launch. */
 const SUMS = 64;
 
 /** Triangles of the graph without directions. */
-export async function countTriangles(runner: MotifRunner, { edges }: Pick<ResidentGraph, 'edges'>): Promise<bigint> {
-  const { total } = await runner.run(triangles, edges, { globalSize: [edges.col.length], sizes: { total: SUMS } });
+export async function countTriangles({ graph, edges }: ResidentGraph): Promise<bigint> {
+  const count = graph.neighbours.col.length / 2;
+  const { total } = await edges.compute(triangles, {}, { globalSize: [count], sizes: { total: SUMS } });
   let sum = 0n;
   for (let i = 0; i < SUMS; i++) sum += total.bigintAt(i);
   return sum;
@@ -20,15 +20,12 @@ export interface TrianglesByNode {
   readonly third: Uint32Array;
 }
 
-export async function countTrianglesByNode(
-  runner: MotifRunner,
-  { edges }: Pick<ResidentGraph, 'edges'>,
-): Promise<TrianglesByNode> {
-  const { row, col, source } = edges;
-  const { perNode, third } = await runner.run(
+export async function countTrianglesByNode({ graph, edges }: ResidentGraph): Promise<TrianglesByNode> {
+  const count = graph.neighbours.col.length / 2;
+  const { perNode, third } = await edges.compute(
     trianglesByNode,
-    { row, col, source },
-    { globalSize: [col.length], sizes: { perNode: row.length - 1, third: col.length } },
+    {},
+    { globalSize: [count], sizes: { perNode: graph.ids.length, third: count } },
   );
   return { perNode: perNode.array as BigUint64Array, third };
 }

@@ -29,7 +29,7 @@ export interface DirectedGraph {
   readonly in: Csr;
 }
 
-export interface TemporalGraph {
+interface TemporalGraph {
   readonly out: TemporalRows;
   readonly in: TemporalRows;
 }

@@ -8,7 +8,7 @@ import type { Graph } from '../graph/graph.js';
 import type { EdgeListFormat } from '../input/edge-list.js';
 
 /** A count as JSON has it: a number while that is exact, beyond it a string of digits. */
-export type JsonCount = number | string;
+type JsonCount = number | string;
 
 interface DegreeReport {
   readonly max: number;

@@ -1,9 +1,7 @@
 import { Tokens } from '@gpu-bridge/abstractions';
-import type { GpuBridge } from '@gpu-bridge/abstractions';
+import type { DatasetStore, GpuBridge } from '@gpu-bridge/abstractions';
 import { addGpuBridge } from '@gpu-bridge/hosting';
 import { Container } from 'inversify';
-import { allocatedStore } from '../allocated-store.js';
-import { bridgeRunner } from '../counts/bridge-runner.js';
 import { countMotifs } from '../counts/count-motifs.js';
 import type { MotifCounts } from '../counts/count-motifs.js';
 import type { Graph } from '../graph/graph.js';
@@ -20,10 +18,11 @@ export async function startCpuSilo(): Promise<CpuSilo> {
   const host = addGpuBridge(container, { kernels: motifKernels, cpu: { workers: 2, arenaMiB: 256 } });
   await host.start();
   const bridge = container.get<GpuBridge>(Tokens.GpuBridge);
+  const store = container.get<DatasetStore>(Tokens.DatasetStore);
   return {
     count: async (graph) => {
-      using resident = await keepGraph(allocatedStore(bridge, 'cpu:0'), 'test', graph);
-      return await countMotifs(bridgeRunner(bridge, 'cpu:0'), resident);
+      using resident = await keepGraph({ bridge, store, device: 'cpu:0' }, 'test', graph);
+      return await countMotifs(resident);
     },
     [Symbol.asyncDispose]: () => host.stop(),
   };

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { EdgeList } from '../input/edge-list.js';
 
 /** Neighbours by id. */
-export type Neighbours = ReadonlyMap<number, ReadonlySet<number>>;
+type Neighbours = ReadonlyMap<number, ReadonlySet<number>>;
 
 /** Nodes, edges and arcs as sets, as one would write them down. */
 export interface SimpleGraph {

@@ -1,5 +1,5 @@
 import { Tokens } from '@gpu-bridge/abstractions';
-import type { Clock, Logger } from '@gpu-bridge/abstractions';
+import type { Clock, ClusterPort, Logger } from '@gpu-bridge/abstractions';
 import { addGpuBridge } from '@gpu-bridge/hosting';
 import type { GpuBridgeHostOptions } from '@gpu-bridge/hosting';
 import { SystemClock } from '@gpu-bridge/runtime';
@@ -24,6 +24,11 @@ export class InProcessTestCluster implements AsyncDisposable {
     await host.start();
     this.stops.unshift(() => host.stop());
     return container;
+  }
+
+  /** As if its process had died: nothing that it says or has reaches the others any more. */
+  async kill(container: Container): Promise<void> {
+    await container.get<ClusterPort>(Tokens.ClusterPort).close();
   }
 
   /** Waits until that silo sees so many as active, itself included. */

@@ -60,6 +60,11 @@ export class StreamConsumer {
     this.wake();
   }
 
+  /** Delivers again whatever is outstanding. */
+  releaseAll(): void {
+    this.release([...this.outstanding.keys()]);
+  }
+
   /** The entry was acknowledged or has expired. */
   forget(entry: StoredEntry): void {
     if (!this.outstanding.delete(entry)) this.again = this.again.filter((other) => other !== entry);

@@ -94,9 +94,10 @@ export class StreamStore {
     return consumer;
   }
 
-  /** An iteration has ended. */
+  /** An iteration has ended. What the last one holds nobody can have any more: its port may be closed, and did not give it back. */
   leave(consumer: StreamConsumer): void {
     consumer.iterations--;
+    if (consumer.iterations === 0) consumer.releaseAll();
     this.forgetConsumer(consumer);
   }
 

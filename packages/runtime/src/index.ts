@@ -4,6 +4,7 @@ export { KernelCatalog } from './catalog/kernel-catalog.js';
 export { SystemClock } from './clock/system-clock.js';
 export { PinoLogger } from './diagnostics/pino-logger.js';
 export { BrokerService } from './host/broker-service.js';
+export { folderDatasetSource } from './datasets/folder-dataset-source.js';
 export { GpuHostFeature } from './host/gpu-host-feature.js';
 export { PersistentKernelHost } from './kernel-host/persistent-kernel-host.js';
 export { runtimeModule, telemetryModule } from './module.js';

@@ -2,6 +2,7 @@ import { Tokens } from '@gpu-bridge/abstractions';
 import type {
   Clock,
   ClusterPort,
+  DatasetStore,
   GpuBridge,
   GpuPlacementDirector,
   GrainCallFilter,
@@ -42,8 +43,9 @@ export function siloModule(options?: SiloOptions): ContainerModule {
           bridge: GpuBridge | undefined,
           callFilters: GrainCallFilter[] | undefined,
           port: ClusterPort | undefined,
+          datasets: DatasetStore | undefined,
         ) => {
-          const describeDevices = () => capacityOf(bridge);
+          const describeDevices = () => capacityOf(bridge, datasets);
           const silo = new Silo(
             {
               clock,
@@ -67,6 +69,7 @@ export function siloModule(options?: SiloOptions): ContainerModule {
           { serviceIdentifier: Tokens.GpuBridge, optional: true },
           { serviceIdentifier: Tokens.GrainCallFilter, isMultiple: true, optional: true },
           { serviceIdentifier: Tokens.ClusterPort, optional: true },
+          { serviceIdentifier: Tokens.DatasetStore, optional: true },
         ],
       )
       .inSingletonScope();

@@ -35,6 +35,8 @@ export class Resident {
 
 /** What callers keep in one arena: which columns may be used in place, and until when. */
 export class ArenaResidents {
+  /** To be called when memory that counts against a tenant can be had again: jobs may wait for it. */
+  roomMade: (tenant: string) => void = () => undefined;
   private readonly residents = new Set<Resident>();
   private closed = false;
 
@@ -90,7 +92,7 @@ export class ArenaResidents {
     return resident;
   }
 
-  /** Nothing reads it any more. */
+  /** Frees what nothing reads any more. */
   evict(resident: Resident): void {
     if (!this.residents.delete(resident)) return;
     this.pins.count(-1);
@@ -125,5 +127,6 @@ export class ArenaResidents {
       );
     }
     this.evict(resident);
+    this.roomMade(resident.owner.tenant);
   }
 }

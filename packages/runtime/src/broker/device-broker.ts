@@ -106,6 +106,9 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
     staging.arena.refunded = (tenant) => {
       if (queue.letGoOn(tenant)) this.dispatcher.schedule();
     };
+    staging.residents.roomMade = (tenant) => {
+      if (queue.letGoOn(tenant) || queue.queued > 0) this.dispatcher.schedule();
+    };
     this.pressure = new PressureSignal(id, queue, options.queueLimit, rings);
     this.admission = new Admission(queue, staging, pins, options.queueLimit, number, errors, metrics, executors.length);
     const settlement = new BatchSettlement(queue, staging, recovery, pins, () => this.dispatcher.schedule());

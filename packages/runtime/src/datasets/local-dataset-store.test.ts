@@ -265,6 +265,21 @@ describe('an arena that is too small', () => {
     expect(store.list().map(({ residency }) => residency)).toEqual(['spilled', 'resident']);
   });
 
+  it('runs a job that waits for memory as soon as a lease that held it is released', async () => {
+    const { store, submit, results, end, settle } = await start(small);
+    const first = await submit(4);
+    await end(first); // its results are not read: memory would come back in a minute
+    await store.publish(numbers, '1', filled(1, 3 * KIB));
+    const lease = await store.open(numbers);
+    const waiting = await submit(1_300);
+    await settle();
+    expect(waiting.state).toBe('queued');
+    lease.release();
+    await settle();
+    expect(waiting.state).toBe('running');
+    expect((await results(waiting)).length).toBe(1_300);
+  });
+
   it('notices an epoch that is loaded with other content than it had', async () => {
     const { store } = await start(small);
     const { source, epochs } = memorySource();

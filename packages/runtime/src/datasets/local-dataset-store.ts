@@ -114,7 +114,10 @@ export class LocalDatasetStore implements DatasetStore {
     const copies = [...epoch.copies.values()];
     if (epoch.loads.size > 0 || copies.some(({ isIdle }) => !isIdle))
       throw GpuBridgeError.invalidArgument('epoch', name, 'one that is not leased, pinned, loaded or read');
-    for (const { broker, resident } of copies) broker.staging.residents.evict(resident);
+    for (const { broker, resident } of copies) {
+      broker.staging.residents.evict(resident);
+      broker.staging.residents.roomMade(dataset.tenant);
+    }
     epoch.copies.clear();
     this.spill.forget(epoch);
     dataset.epochs.delete(name);
@@ -291,8 +294,10 @@ function leaseOf(copy: EpochCopy): DatasetLease {
   const { epoch, deviceId, data, resident } = copy;
   let isHeld = true;
   const release = (): void => {
-    if (isHeld) copy.leases--;
+    if (!isHeld) return;
     isHeld = false;
+    copy.leases--;
+    if (copy.isIdle) copy.broker.staging.residents.roomMade(epoch.dataset.tenant);
   };
   return {
     id: epoch.dataset.id,

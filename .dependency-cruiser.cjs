@@ -9,13 +9,14 @@ const layers = {
   'compute-native': ['abstractions', 'protocol'],
   silo: ['abstractions', 'protocol'],
   'cluster-nats': ['abstractions', 'protocol'],
+  audit: ['abstractions', 'protocol'],
   testkit: ['abstractions', 'protocol'],
   grains: ['abstractions', 'streams'],
   hosting: [
     ...['abstractions', 'protocol', 'kernels', 'runtime', 'streams', 'compute-cpu', 'compute-native'],
-    ...['silo', 'cluster-nats', 'grains'],
+    ...['silo', 'cluster-nats', 'audit', 'grains'],
   ],
-  cli: ['abstractions', 'kernels'],
+  cli: ['abstractions', 'kernels', 'audit', 'hosting'],
   unplugin: ['abstractions', 'kernels'],
 };
 
@@ -87,9 +88,10 @@ module.exports = {
     },
     {
       name: 'inversify-only-in-modules',
-      comment: 'Classes take plain constructor arguments; the container is known to module.ts files and to hosting.',
+      comment:
+        'Classes take plain constructor arguments; the container is known to module.ts files, to hosting, and to the program that hosts.',
       severity: 'error',
-      from: { path: '^packages/', pathNot: ['^packages/[^/]+/src/module([.]test)?[.]ts$', '^packages/hosting/'] },
+      from: { path: '^packages/', pathNot: ['^packages/[^/]+/src/module([.]test)?[.]ts$', '^packages/(hosting|cli)/'] },
       to: { path: external('inversify') },
     },
     {

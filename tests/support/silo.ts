@@ -5,14 +5,13 @@ import type {
   ComputeBackend,
   ComputeDevice,
   GpuBridge,
-  GpuBridgeOptions,
   GpuKernel,
   KernelHandle,
   Logger,
 } from '@gpu-bridge/abstractions';
 import { CpuBackend } from '@gpu-bridge/compute-cpu';
 import { addGpuBridge } from '@gpu-bridge/hosting';
-import type { GpuBridgeHost } from '@gpu-bridge/hosting';
+import type { GpuBridgeHost, GpuBridgeHostOptions } from '@gpu-bridge/hosting';
 import { Container } from 'inversify';
 
 export interface TestSilo extends AsyncDisposable {
@@ -25,7 +24,7 @@ export interface TestSilo extends AsyncDisposable {
 }
 
 /** A started silo on two CPU workers; `await using` stops it, also when the test fails. */
-export async function startSilo(options: GpuBridgeOptions = {}): Promise<TestSilo> {
+export async function startSilo(options: GpuBridgeHostOptions = {}): Promise<TestSilo> {
   const container = new Container();
   const warnings: string[] = [];
   const log = (message: string): void => void warnings.push(message);

@@ -5,10 +5,13 @@ import type {
   GpuBridge,
   GpuBridgeOptions,
   GrainClass,
+  KernelDefinition,
   LifecycleParticipant,
   Logger,
   ResolvedNativeOptions,
 } from '@gpu-bridge/abstractions';
+import { auditModule, resolveAuditOptions } from '@gpu-bridge/audit';
+import type { AuditOptions } from '@gpu-bridge/audit';
 import { cpuBackendModule } from '@gpu-bridge/compute-cpu';
 import { grainsModule, streamGrainClass } from '@gpu-bridge/grains';
 import type { StreamDefinition } from '@gpu-bridge/grains';
@@ -37,6 +40,8 @@ export interface GpuBridgeHostOptions extends GpuBridgeOptions {
   /** Streams whose grains this silo hosts, of names that differ; their kernels stand under `kernels` too. Default none. */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- streams of kernels of any parameters
   readonly streams?: readonly StreamDefinition<any>[];
+  /** Where and what jobs are recorded, so that results can be proven later. Default: nothing is. */
+  readonly audit?: AuditOptions;
 }
 
 /**
@@ -64,11 +69,12 @@ export function addGpuBridge(container: Container, options: GpuBridgeHostOptions
       'a container without it: a silo has one bridge',
     );
   }
-  const { silo, cluster, kernelCacheFolder, streams = [], ...bridge } = options;
+  const { silo, cluster, kernelCacheFolder, streams = [], audit, ...bridge } = options;
   const resolved = resolveOptions(bridge);
   resolveSiloOptions(silo);
   if (cluster !== undefined) checkClusterOptions(cluster);
   checkStreams(streams);
+  const resolvedAudit = audit === undefined ? undefined : checkedAudit(audit, resolved.kernels);
   const compiler = createKernelCompiler(checkedCache(kernelCacheFolder));
   container.bind(Tokens.Options).toConstantValue(resolved);
   container.bind(Tokens.KernelCompiler).toConstantValue(compiler);
@@ -84,6 +90,7 @@ export function addGpuBridge(container: Container, options: GpuBridgeHostOptions
   container.load(runtimeModule, siloModule(silo), grainsModule);
   const { metrics, traces } = resolved.telemetry;
   if (metrics || traces) container.load(telemetryModule({ metrics, traces }));
+  if (resolvedAudit !== undefined) container.load(auditModule(resolvedAudit));
   if (resolved.cpu !== false) container.load(cpuBackendModule);
   if (resolved.native !== false) bindNative(container, resolved.native);
   for (const definition of streams as readonly StreamDefinition[]) bindStream(container, definition);
@@ -120,6 +127,15 @@ function checkStreams(streams: unknown): void {
 
 function isStream(stream: Partial<StreamDefinition> | null): boolean {
   return stream?.kernel?.kind === 'map' && typeof stream.name === 'string' && stream.microBatch !== undefined;
+}
+
+/** A policy for a kernel that there is not would be one for a misspelt kernel, which then goes unrecorded. */
+function checkedAudit(options: AuditOptions, kernels: readonly KernelDefinition[]) {
+  const resolved = resolveAuditOptions(options);
+  const known = kernels.map(({ name }) => name);
+  const unknown = Object.keys(resolved.kernels).find((name) => !known.includes(name));
+  if (unknown === undefined) return resolved;
+  throw GpuBridgeError.invalidArgument('options.audit.kernels', unknown, `one of ${known.join(', ') || 'no kernels'}`);
 }
 
 function checkedCache(folder: unknown): CompilerOptions {

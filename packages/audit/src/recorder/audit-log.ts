@@ -19,6 +19,13 @@ import { Control, createRing, FrameKind, RingWriter, UNIT_BYTES } from './record
 import { RoomLedger } from './room-ledger.js';
 import type { WorkerReport, WorkerStart } from './worker-messages.js';
 
+/** Who waits until a record is on disk. */
+interface Flush {
+  readonly record: number;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
 const MIB = 2 ** 20;
 
 /**
@@ -38,7 +45,7 @@ export class AuditLog implements JobRecorder, LifecycleParticipant {
   private unavailable: string | undefined = 'the log is not open';
   private failure: string | undefined;
   private lostRecords = 0;
-  private flushes: { readonly record: number; resolve(): void; reject(error: Error): void }[] = [];
+  private flushes: Flush[] = [];
   private closed: (() => void) | undefined;
   private isHeld = false;
 

@@ -1,4 +1,4 @@
-import type { AuditedColumn } from '@gpu-bridge/abstractions';
+import type { AuditedColumn, DatasetColumnRef } from '@gpu-bridge/abstractions';
 import { elementCount } from '../broker/block-layout.js';
 import { isArray } from '../columns/bound-inputs.js';
 import type { SourceColumn } from '../columns/bound-inputs.js';
@@ -6,18 +6,26 @@ import { DeviceMemory } from '../columns/device-memory.js';
 import type { SlotShape } from '../columns/kernel-shape.js';
 import type { Job } from '../jobs/job.js';
 
-/** Most bytes that the columns of a job can have when it has ended. */
-export function mostColumnBytes({ kernel: { shape }, inputs }: Job): number {
+/** Which dataset a column lies in. */
+export type NameColumn = (column: ArrayBufferView) => DatasetColumnRef | undefined;
+
+/** Most bytes that the columns of a job can have when it has ended; those of datasets have none. */
+export function mostColumnBytes({ kernel: { shape }, inputs }: Job, nameOf: NameColumn): number {
   let bytes = 0;
-  for (const slot of shape.inputs) bytes += elementCount(slot, inputs) * slot.elementBytes;
+  for (const slot of shape.inputs) {
+    const source = inputs.sources[slot.index]!;
+    if (!isArray(source) || nameOf(source) === undefined) bytes += elementCount(slot, inputs) * slot.elementBytes;
+  }
   for (const slot of shape.results) bytes += elementCount(slot, inputs) * slot.elementBytes;
   return bytes;
 }
 
 /** What the caller passed, as it is staged. Columns are borrowed until the job ends, so they are still as they were. */
-export function auditedInputs({ kernel: { shape }, inputs }: Job): AuditedColumn[] {
+export function auditedInputs({ kernel: { shape }, inputs }: Job, nameOf: NameColumn): AuditedColumn[] {
   return shape.inputs.map((slot) => {
     const source = inputs.sources[slot.index]!;
+    const dataset = isArray(source) ? nameOf(source) : undefined;
+    if (dataset !== undefined) return { ...columnOf(slot, NO_BYTES), dataset };
     return columnOf(slot, bytesOf(slot, source, elementCount(slot, inputs)));
   });
 }
@@ -25,10 +33,12 @@ export function auditedInputs({ kernel: { shape }, inputs }: Job): AuditedColumn
 /** What the reader of a job that has completed gets, without the gaps between lists, whose content is unspecified. */
 export function auditedOutputs(job: Job): AuditedColumn[] {
   const { results } = job.kernel.shape;
-  if (job.inputs.itemCount === 0) return results.map((slot) => columnOf(slot, new Uint8Array(0)));
+  if (job.inputs.itemCount === 0) return results.map((slot) => columnOf(slot, NO_BYTES));
   const memory = job.batch!.memory!;
   return results.map((slot) => columnOf(slot, resultBytes(job, slot, memory)));
 }
+
+const NO_BYTES = new Uint8Array(0);
 
 function columnOf({ slot: { param, part, column, dtype } }: SlotShape, bytes: Uint8Array): AuditedColumn {
   return { param, part: part as AuditedColumn['part'], column, dtype, bytes };

@@ -1,6 +1,7 @@
 import type { AuditPolicy, Clock, EndedJob, JobRecorder, KernelId } from '@gpu-bridge/abstractions';
 import type { Job } from '../jobs/job.js';
 import { auditedInputs, auditedOutputs, mostColumnBytes } from './audited-columns.js';
+import type { NameColumn } from './audited-columns.js';
 
 /** Hands every job of an audited kernel to the recorder, once, when it has ended. */
 export class JobAudit {
@@ -9,6 +10,7 @@ export class JobAudit {
   constructor(
     private readonly recorder: JobRecorder,
     private readonly clock: Clock,
+    private readonly nameOf: NameColumn,
   ) {}
 
   /**
@@ -19,7 +21,7 @@ export class JobAudit {
    */
   admit(job: Job): boolean {
     if (this.policyOf(job) === 'off') return true;
-    const bytes = mostColumnBytes(job);
+    const bytes = mostColumnBytes(job, this.nameOf);
     if (!this.recorder.reserve(bytes)) return false;
     job.auditedBytes = bytes;
     return true;
@@ -56,7 +58,7 @@ export class JobAudit {
       grid: shape.isMap ? undefined : inputs.grid,
       sizes: shape.isMap ? NO_SIZES : sizesOf(job),
       uniforms,
-      inputs: auditedInputs(job),
+      inputs: auditedInputs(job, this.nameOf),
       outputs: result.outcome === 'completed' ? auditedOutputs(job) : [],
     };
   }

@@ -125,7 +125,10 @@ export class LocalGpuBridge implements GpuBridge {
   start(): void {
     const { broker, health } = this.options;
     const pins = new ResidentPins();
-    const audit = this.recorder === undefined ? undefined : new JobAudit(this.recorder, this.clock);
+    const audit =
+      this.recorder === undefined
+        ? undefined
+        : new JobAudit(this.recorder, this.clock, (column) => pins.describe(column));
     const substituteFor = (job: Job): SelectedDevice | undefined => this.substituteFor(job);
     const { tenants, clock, logger } = this;
     const parts = { broker, health, tenants, clock, logger, pins, substituteFor, audit };

@@ -18,6 +18,14 @@ export interface GpuBridge {
   getTenants(): readonly TenantInfo[];
 
   /**
+   * For whoever finds things for callers by name: counts that a tenant asked for what is another's, and makes the error to
+   * refuse it with, `FOREIGN_HANDLE`.
+   *
+   * @param what - as in the error's details, for example `job ID`.
+   */
+  foreignHandle(what: string, tenant: string): GpuBridgeError;
+
+  /**
    * The callable form of a registered kernel.
    *
    * @throws GpuBridgeError `KERNEL_NOT_FOUND` unless it was named in `addGpuBridge(…, { kernels })`.

@@ -1,6 +1,6 @@
 import type { ColumnBatch, GpuKernel, GpuResult, KernelHandle } from '@gpu-bridge/abstractions';
 import { OutcomeStream } from './outcome-stream.js';
-import type { PublishedJobs } from './published-jobs.js';
+import type { JobOwners, PublishedJobs } from './published-jobs.js';
 
 /** How a caller reads results. */
 export interface ReadOptions {
@@ -45,6 +45,7 @@ export class AdmittedBatch<TIn, TOut> implements BatchExecution<TOut> {
     readonly handle: KernelHandle<TOut>,
     private readonly options: ReadOptions,
     private readonly host: BatchHost,
+    private readonly owners: JobOwners,
   ) {}
 
   get jobId(): string {
@@ -77,7 +78,7 @@ export class AdmittedBatch<TIn, TOut> implements BatchExecution<TOut> {
 
   /** For a caller on another silo. */
   outcomeStream(): AsyncIterable<unknown> {
-    return new OutcomeStream(this.handle as KernelHandle<never>, this.host.jobs);
+    return new OutcomeStream(this.handle as KernelHandle<never>, this.host.jobs, this.owners);
   }
 }
 

@@ -11,7 +11,7 @@ import type {
 import { AdmittedBatch } from './batch-execution.js';
 import type { BatchExecution, BatchHost, ReadOptions } from './batch-execution.js';
 import { packBatch } from './packed-batch.js';
-import type { PublishedJobs } from './published-jobs.js';
+import type { JobOwners, PublishedJobs } from './published-jobs.js';
 
 /** Inputs or outputs of a kernel whose definition is not at hand. */
 export type UntypedColumns = Record<string, unknown>;
@@ -55,8 +55,10 @@ export class GpuBatchGrain<TIn = UntypedColumns, TOut = UntypedColumns> implemen
     options: ReadOptions = {},
   ): Promise<BatchExecution<TOut>> {
     checkReadOptions(options);
-    const handle = await this.kernel.submitBatch(items, this.hintsOf(hints), signal);
-    return new AdmittedBatch(this.kernel, handle, options, this);
+    const owned = this.hintsOf(hints);
+    const owners = this.ownersOf(owned);
+    const handle = await this.kernel.submitBatch(items, owned, signal);
+    return new AdmittedBatch(this.kernel, handle, options, this, owners);
   }
 
   /** Submits one launch of a grid kernel; otherwise as `execute`. */
@@ -68,12 +70,19 @@ export class GpuBatchGrain<TIn = UntypedColumns, TOut = UntypedColumns> implemen
     options: ReadOptions = {},
   ): Promise<BatchExecution<TOut>> {
     checkReadOptions(options);
-    const handle = await this.kernel.submitGrid(args, launch, this.hintsOf(hints), signal);
-    return new AdmittedBatch(this.kernel, handle, options, this);
+    const owned = this.hintsOf(hints);
+    const owners = this.ownersOf(owned);
+    const handle = await this.kernel.submitGrid(args, launch, owned, signal);
+    return new AdmittedBatch(this.kernel, handle, options, this, owners);
   }
 
-  /** The results of a job that a caller on another silo submitted here, packed; read as they are asked for. */
-  async *readRemote(jobId: string): AsyncGenerator<unknown> {
+  /**
+   * The results of a job that a caller on another silo submitted here, packed; read as they are asked for.
+   *
+   * @throws GpuBridgeError `RESULT_EXPIRED`; `FOREIGN_HANDLE` when the request is neither the job's tenant's nor of whom
+   *   submitted it.
+   */
+  readRemote(jobId: string): AsyncIterable<unknown> {
     const handle = this.published(jobId);
     if (handle === undefined)
       throw new GpuBridgeError(
@@ -81,14 +90,10 @@ export class GpuBatchGrain<TIn = UntypedColumns, TOut = UntypedColumns> implemen
         { jobId, retentionMs: 0 },
         `no results of job ${jobId} are here any more`,
       );
-    try {
-      for await (const batch of this.kernel.readResults(handle)) yield packBatch(batch);
-    } finally {
-      this.jobs.forget(jobId);
-    }
+    return this.packedResults(handle);
   }
 
-  /** Cancels or disposes of a job for a caller on another silo. */
+  /** Cancels or disposes of a job for a caller on another silo. @throws GpuBridgeError `FOREIGN_HANDLE`, as `readRemote`. */
   async giveUpRemote(jobId: string, how: 'cancel' | 'dispose'): Promise<void> {
     const handle = this.published(jobId);
     if (how === 'cancel') handle?.cancel();
@@ -110,9 +115,27 @@ export class GpuBatchGrain<TIn = UntypedColumns, TOut = UntypedColumns> implemen
     };
   }
 
+  private async *packedResults(handle: KernelHandle<TOut>): AsyncGenerator<unknown> {
+    try {
+      for await (const batch of this.kernel.readResults(handle)) yield packBatch(batch);
+    } finally {
+      this.jobs.forget(handle.jobId);
+    }
+  }
+
+  private ownersOf(hints: GpuExecutionHints | undefined): JobOwners {
+    const { tenant: caller = 'default' } = this.context.request;
+    return { tenant: hints?.tenant ?? 'default', caller };
+  }
+
+  /** To be called before the first `await`. */
   private published(jobId: string): KernelHandle<TOut> | undefined {
+    const handle = this.jobs.find(jobId);
+    const { tenant = 'default' } = this.context.request;
+    if (handle !== undefined && !this.jobs.isOpenTo(handle, tenant))
+      throw this.bridge.foreignHandle(`job ${jobId}`, tenant);
     // Its output is this kernel's: a grain is called by the key it was called by before.
-    return this.jobs.find(jobId);
+    return handle;
   }
 }
 

@@ -1,5 +1,5 @@
 import type { GpuResult, KernelHandle } from '@gpu-bridge/abstractions';
-import type { PublishedJobs } from './published-jobs.js';
+import type { JobOwners, PublishedJobs } from './published-jobs.js';
 
 /** How a job ended, but for the error that made it: the stream ends with that. */
 export type PackedResult = Omit<GpuResult, 'error'> & { readonly hasError: boolean };
@@ -26,8 +26,9 @@ export class OutcomeStream implements AsyncIterableIterator<unknown> {
   constructor(
     private readonly handle: KernelHandle<never>,
     private readonly jobs: PublishedJobs,
+    owners: JobOwners,
   ) {
-    jobs.publish(handle);
+    jobs.publish(handle, owners);
   }
 
   [Symbol.asyncIterator](): this {

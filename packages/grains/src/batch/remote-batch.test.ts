@@ -188,6 +188,40 @@ describe('what a silo keeps of a job', () => {
     await expect(readAll(execution)).rejects.toMatchObject({ code: 'RESULT_EXPIRED' });
   });
 
+  test('is not for another tenant, to read or to give up, and the refusal says no more than that', async () => {
+    const stub = new StubBridge('a');
+    stub.holds = true;
+    const { bridge } = stub;
+    const refused: string[] = [];
+    const counting = {
+      ...bridge,
+      foreignHandle: (what: string, tenant: string) => {
+        refused.push(`${tenant}: ${what}`);
+        return bridge.foreignHandle(what, tenant);
+      },
+    };
+    const jobs = new PublishedJobs();
+    const grainOf = async (tenant?: string): Promise<GpuBatchGrain> => {
+      const request = tenant === undefined ? {} : { tenant };
+      const grain = new GpuBatchGrain(counting, { ...contextOf('a'), request }, jobs);
+      await grain.onActivate();
+      return grain;
+    };
+    const form = batchGrainClass(bridge).options.remoteForms!['execute']!;
+    form.toStream!(await (await grainOf('acme')).execute({}, { tenant: 'billing' }));
+    const other = await grainOf('other');
+    const code = { code: 'FOREIGN_HANDLE', details: { what: 'job a-1', tenant: 'other' } };
+    expect(() => other.readRemote('a-1')).toThrow(expect.objectContaining(code) as Error);
+    for (const how of ['cancel', 'dispose'] as const)
+      await expect(other.giveUpRemote('a-1', how)).rejects.toMatchObject(code);
+    await expect(grainOf().then((nobody) => nobody.readRemote('a-1'))).rejects.toMatchObject({ code: code.code });
+    expect([stub.cancelled, stub.disposed, jobs.find('a-1')]).toMatchObject([[], [], { jobId: 'a-1' }]);
+    expect(refused).toEqual([...new Array<string>(3).fill('other: job a-1'), 'default: job a-1']);
+    await (await grainOf('billing')).giveUpRemote('a-1', 'cancel'); // whose job it is
+    await (await grainOf('acme')).giveUpRemote('a-1', 'dispose'); // who submitted it
+    expect([stub.cancelled, stub.disposed]).toEqual([['a-1'], ['a-1']]);
+  });
+
   test('is nothing when its caller gives up or dies: the job is disposed of at once', async () => {
     const cluster = await Cluster.of(['a']);
     const grain = new GpuBatchGrain(cluster.bridges[0]!.bridge, contextOf('a'), cluster.jobs[0]!);

@@ -31,7 +31,9 @@ export class StubBridge {
       if (name === 'scale') return this.kernel;
       throw new GpuBridgeError('KERNEL_NOT_FOUND', { kernel: String(name), known: ['scale'] }, 'no such kernel');
     };
-    return { getKernel } as unknown as GpuBridge;
+    const foreignHandle = (what: string, tenant: string): GpuBridgeError =>
+      new GpuBridgeError('FOREIGN_HANDLE', { what, tenant }, 'not yours');
+    return { getKernel, foreignHandle } as unknown as GpuBridge;
   }
 
   finish(): void {

@@ -45,8 +45,7 @@ export class LocalGpuBridge implements GpuBridge {
   private readonly kernels = new Map<string, LocalKernel>();
   private readonly aborts = new AbortRegistry();
   private readonly results: ResultStore;
-  /** For what is not done through the bridge, and counted here all the same. */
-  readonly tenants: TenantAccounts;
+  private readonly tenants: TenantAccounts;
 
   constructor(
     private readonly feature: GpuHostFeature,
@@ -75,6 +74,12 @@ export class LocalGpuBridge implements GpuBridge {
 
   getTenants(): readonly TenantInfo[] {
     return this.tenants.describe((tenant) => this.brokers.reduce((sum, b) => sum + b.queuedJobsOf(tenant), 0));
+  }
+
+  foreignHandle(what: string, tenant: string): GpuBridgeError {
+    this.tenants.of(tenant).foreignHandles++;
+    const message = `${what} is not one that tenant ${tenant} may use`;
+    return new GpuBridgeError('FOREIGN_HANDLE', { what, tenant }, message);
   }
 
   getKernel(kernel: KernelDefinition | string): GpuKernel<never, never> & GpuKernel<Columns, Columns> {

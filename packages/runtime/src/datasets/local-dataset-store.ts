@@ -36,7 +36,7 @@ export class LocalDatasetStore implements DatasetStore {
   private readonly counts = { published: 0, hits: 0, loads: 0, reloads: 0, copies: 0, evictions: 0, spills: 0 };
 
   constructor(
-    private readonly bridge: Pick<LocalGpuBridge, 'openBrokers' | 'tenants'>,
+    private readonly bridge: Pick<LocalGpuBridge, 'openBrokers' | 'foreignHandle'>,
     options: ResolvedDatasetsOptions,
     logger: Logger,
   ) {
@@ -93,11 +93,7 @@ export class LocalDatasetStore implements DatasetStore {
     const dataset = this.defined(definition);
     const { tenant = 'default', signal } = options;
     checkName('options.tenant', tenant, 64);
-    if (!dataset.isOpenTo(tenant)) {
-      const what = `dataset ${dataset.id}`;
-      this.bridge.tenants.of(tenant).foreignHandles++;
-      throw new GpuBridgeError('FOREIGN_HANDLE', { what, tenant }, `${what} is not shared with tenant ${tenant}`);
-    }
+    if (!dataset.isOpenTo(tenant)) throw this.bridge.foreignHandle(`dataset ${dataset.id}`, tenant);
     const copy = await this.lease(dataset, options, signal);
     return leaseOf(copy) as DatasetLease<C>;
   }

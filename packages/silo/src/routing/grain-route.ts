@@ -77,7 +77,7 @@ export abstract class GrainRoute {
   private remoteSide({ afar }: Reply, call: RoutedCall, form: RemoteForm): RemoteSide {
     return {
       siloId: afar === undefined ? this.shared.siloId : siloIdOf(afar),
-      call: (method, args) => this.callThere(afar, new GrainMethod(this.id.type, method), args),
+      call: (method, args) => this.callThere(afar, new GrainMethod(this.id.type, method), args, call.request.tenant),
       again: isIdempotent(this.type, call.method.name) ? () => this.deliverAgain(call, form) : undefined,
     };
   }
@@ -88,8 +88,14 @@ export abstract class GrainRoute {
     return { values, remote: this.remoteSide(reply, call, form) };
   }
 
-  private async callThere(afar: string | undefined, method: GrainMethod, args: readonly unknown[]): Promise<unknown> {
-    const call = { method, args: [...args], request: {} };
+  /** What belongs to a call is asked for in the name of its tenant. */
+  private async callThere(
+    afar: string | undefined,
+    method: GrainMethod,
+    args: readonly unknown[],
+    tenant: string | undefined,
+  ): Promise<unknown> {
+    const call = { method, args: [...args], request: tenant === undefined ? {} : { tenant } };
     try {
       if (afar !== undefined) return await this.send(afar, call, { fencingToken: 0, placed: false });
       return (await this.callHere(call)).value;

@@ -1,7 +1,7 @@
 import { invariant } from '@gpu-bridge/abstractions';
 
-/** What rounding may take from a token without its being missed. */
-const SLACK = 1e-6;
+/** What the clock's rounding may lack of a token; it is owed then, so the rate stays what it is. */
+const SLACK = 1e-3;
 
 /** Tokens that come at a steady rate, up to as many as fit; one is taken for each job. */
 export class TokenBucket {
@@ -25,7 +25,7 @@ export class TokenBucket {
 
   /** Takes one that `hasToken` saw. */
   take(): void {
-    this.tokens = Math.max(0, this.tokens - 1);
+    this.tokens -= 1;
   }
 
   /** After this time there is one, if nobody takes it. */

@@ -134,6 +134,9 @@ describe('telemetry', () => {
         descriptor.unit,
       ]);
     }
+    // Nothing is recorded here for audits.
+    const missing = [...listed.keys()].filter((name) => told.every(({ descriptor }) => descriptor.name !== name));
+    expect(missing.filter((name) => !name.startsWith('gpu_bridge.audit.'))).toEqual([]);
     const points = (name: string) => told.find(({ descriptor }) => descriptor.name === name)?.dataPoints ?? [];
     const here = { 'gpu_bridge.silo.id': 'device', 'gpu_bridge.device.id': 'cpu:0' };
     expect(points('gpu_bridge.device.jobs')).toContainEqual(
@@ -144,6 +147,13 @@ describe('telemetry', () => {
         attributes: { ...here, 'gpu_bridge.tenant': 'acme', 'gpu_bridge.job.outcome': 'completed' },
         value: expect.objectContaining({ count: 2 }) as unknown,
       }),
+    );
+    const acme = { 'gpu_bridge.silo.id': 'device', 'gpu_bridge.tenant': 'acme' };
+    expect(points('gpu_bridge.tenant.jobs')).toContainEqual(
+      expect.objectContaining({ value: 2, attributes: { ...acme, 'gpu_bridge.job.outcome': 'completed' } }),
+    );
+    expect(points('gpu_bridge.tenant.security')).toContainEqual(
+      expect.objectContaining({ value: 0, attributes: { ...acme, 'gpu_bridge.security.check': 'foreign_handle' } }),
     );
     expect(points('gpu_bridge.cluster.silos')).toContainEqual(
       expect.objectContaining({

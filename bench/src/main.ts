@@ -8,10 +8,11 @@ import { journalEntries } from './journal-entries.js';
 import { kernels } from './kernels/benchmark.js';
 import { latency } from './latency.js';
 import { recovery } from './recovery.js';
+import { motifs } from './motifs/benchmark.js';
 import { formatFigure } from './report.js';
 import { throughput } from './throughput.js';
 
-const BENCHMARKS = [journalEntries, latency, throughput, idle, recovery, containment, kernels, cluster];
+const BENCHMARKS = [journalEntries, latency, throughput, idle, recovery, containment, kernels, cluster, motifs];
 
 const USAGE = `usage: npm run -s bench -- NAME [--json] [--device ID]
 

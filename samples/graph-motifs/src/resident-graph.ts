@@ -76,10 +76,9 @@ export async function keepGraph(
     keep(part, EVENTS, { row, node, time: timeUs, previous });
   const { neighbours, arcs, events } = graph;
   try {
-    const upper = upperPart(neighbours);
     const kept = {
       neighbours: await keep('neighbours', NEIGHBOURS, neighbours),
-      edges: await keep('edges', EDGES, { ...upper, source: rowsOf(upper), ...denseRows(upper) }),
+      edges: await keep('edges', EDGES, edgeColumns(graph)),
       arcs:
         arcs &&
         (await keep('arcs', ARCS, {
@@ -97,6 +96,12 @@ export async function keepGraph(
     letGo();
     throw error;
   }
+}
+
+/** What triangles are counted over, as it is published. */
+export function edgeColumns({ neighbours }: Graph) {
+  const upper = upperPart(neighbours);
+  return { ...upper, source: rowsOf(upper), ...denseRows(upper) };
 }
 
 /** A graph of a file does not change: there is one epoch. */

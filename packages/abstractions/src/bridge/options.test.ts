@@ -48,7 +48,7 @@ describe('resolveOptions', () => {
       },
       logLevel: 'warn',
       telemetry: { metrics: false, traces: false },
-      datasets: { spillFolder: undefined },
+      datasets: { spillFolder: undefined, spillMiB: 4096 },
     });
     expect(resolveOptions({ cpu: false }).cpu).toBe(false);
   });

@@ -50,6 +50,11 @@ export interface DatasetsOptions {
    * exist. Default: the system's place for temporary files.
    */
   readonly spillFolder?: string;
+  /**
+   * What they may take there, MiB, 0 … 2^20; superseded epochs are forgotten for it, the oldest first, and what finds no room
+   * stays in the arena. Default 4,096.
+   */
+  readonly spillMiB?: number;
 }
 
 export interface CpuDeviceOptions {
@@ -168,6 +173,7 @@ export interface ResolvedNativeOptions {
 export interface ResolvedDatasetsOptions {
   /** Undefined: the system's place for temporary files. */
   readonly spillFolder: string | undefined;
+  readonly spillMiB: number;
 }
 export interface ResolvedGpuBridgeOptions {
   readonly kernels: readonly KernelDefinition[];
@@ -327,6 +333,9 @@ function resolveHealth(health: HealthOptions): ResolvedHealthOptions {
 }
 
 function resolveDatasets(datasets: DatasetsOptions): ResolvedDatasetsOptions {
-  known('options.datasets', datasets, ['spillFolder']);
-  return { spillFolder: optionalText('options.datasets.spillFolder', datasets.spillFolder) };
+  known('options.datasets', datasets, ['spillFolder', 'spillMiB']);
+  return {
+    spillFolder: optionalText('options.datasets.spillFolder', datasets.spillFolder),
+    spillMiB: integer('options.datasets.spillMiB', datasets.spillMiB ?? 4096, 0, 2 ** 20),
+  };
 }

@@ -41,7 +41,10 @@ export interface DatasetOptions<C extends DatasetColumns = DatasetColumns> {
 }
 
 export interface OpenDatasetOptions {
-  /** Default: the current one. A superseded epoch can be opened as long as it is pinned, resident, spilled, or its source has it. */
+  /**
+   * Default: the current one. A superseded epoch can be opened as long as it is pinned, resident, spilled, or its source has it;
+   * of a dataset 1,024 epochs are remembered.
+   */
   readonly epoch?: string;
   /** Default: a device that has the epoch; else the one that jobs without hints go to. */
   readonly device?: string;
@@ -150,6 +153,8 @@ export interface DatasetCounters {
   readonly evictions: number;
   /** Evicted epochs without a source, which were written to the spill folder. */
   readonly spills: number;
+  /** Superseded epochs that nobody used and that were forgotten: too many of a dataset, or no room in the spill folder. */
+  readonly forgotten: number;
   /** Bytes that are spilled now, on disk or on the way there. */
   readonly spilledBytes: number;
 }

@@ -1,5 +1,6 @@
 import { GpuBridgeError, checkWide, isWide } from '@gpu-bridge/abstractions';
 import type { DType, GridLaunch, SplitColumn } from '@gpu-bridge/abstractions';
+import { boundsOfFixed } from './index-bounds.js';
 import { ARRAY_NAME } from './kernel-shape.js';
 import type { KernelShape, SlotShape } from './kernel-shape.js';
 import type { StoredColumn } from './stored-column.js';
@@ -293,7 +294,7 @@ function checkSizes(shape: KernelShape, launch: GridLaunch): void {
   }
 }
 
-/** An index column is checked here once, so that kernels need no check at every use. */
+/** An index column is checked here, those of datasets once for all jobs, so that kernels need no check at every use. */
 function checkIndexes(
   shape: KernelShape,
   slot: SlotShape,
@@ -307,6 +308,8 @@ function checkIndexes(
   if (length === undefined)
     throw GpuBridgeError.invalidArgument(`${param}.indexes`, declaration.indexes, 'an array parameter of the kernel');
   const limit = declaration.inclusive === true ? length + 1 : length;
+  const bounds = boundsOfFixed(source);
+  if (bounds !== undefined && bounds.least >= 0 && bounds.greatest < limit) return;
   for (let i = 0; i < source.length; i++) {
     const index = source[i]!;
     if (index >= 0 && index < limit) continue;

@@ -34,7 +34,7 @@ export class EpochPlacing {
     try {
       await source.save(dataset.id, name, copy.data);
     } catch (error) {
-      broker.staging.residents.evict(copy.resident);
+      copy.free();
       throw error;
     }
     epoch.isInSource = true;
@@ -97,7 +97,7 @@ export class EpochPlacing {
       epoch.content ??= { layout, digest };
       if (epoch.content.digest !== digest) throw invalid(epoch, `its digest is ${digest}, not ${epoch.content.digest}`);
     } catch (error) {
-      staging.residents.evict(copy.resident);
+      copy.free();
       throw error;
     }
     return copy;

@@ -1,6 +1,8 @@
 import type { DatasetData } from '@gpu-bridge/abstractions';
 import type { Resident } from '../arena/arena-residents.js';
 import type { DeviceBroker } from '../broker/device-broker.js';
+import { holdFixed, releaseFixed } from '../columns/index-bounds.js';
+import type { StoredColumn } from '../columns/stored-column.js';
 import type { Dataset } from './dataset.js';
 import type { EpochLayout } from './dataset-columns.js';
 import type { EpochLoad } from './epoch-load.js';
@@ -16,6 +18,19 @@ export class EpochCopy {
     readonly resident: Resident,
     readonly data: DatasetData,
   ) {}
+
+  /** It is whole, and can be opened from now on. */
+  settle(): void {
+    for (const column of columnsIn(this.data)) holdFixed(column);
+    this.epoch.copies.set(this.deviceId, this);
+  }
+
+  /** Gives its memory back. */
+  free(): void {
+    for (const column of columnsIn(this.data)) releaseFixed(column);
+    this.epoch.copies.delete(this.deviceId);
+    this.broker.staging.residents.evict(this.resident);
+  }
 
   get deviceId(): string {
     return this.broker.description.id;
@@ -60,6 +75,13 @@ export class Epoch {
     return this.dataset.current === this;
   }
 
+  /** Superseded, and nobody has it, waits for it or reads it. */
+  get isForgettable(): boolean {
+    if (this.isCurrent || this.loads.size > 0) return false;
+    for (const { isIdle } of this.copies.values()) if (!isIdle) return false;
+    return true;
+  }
+
   /** Leases, pins, and who waits for a load. */
   get pins(): number {
     let pins = 0;
@@ -67,4 +89,9 @@ export class Epoch {
     for (const { waiting } of this.loads.values()) pins += waiting;
     return pins;
   }
+}
+
+function columnsIn(data: DatasetData): readonly StoredColumn[] {
+  const columns = Object.values(data) as (StoredColumn | Readonly<Record<string, StoredColumn>>)[];
+  return columns.flatMap((column) => (ArrayBuffer.isView(column) ? [column] : Object.values(column)));
 }

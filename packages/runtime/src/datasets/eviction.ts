@@ -52,12 +52,14 @@ export class Eviction implements ArenaReclaimer {
     }
     here.sort((a, b) => rank(a.epoch, b.epoch));
     let room = this.spill.roomBytes;
+    let free = this.spill.freeBytes;
     for (const copy of here) {
       if (this.isOnlyHere(copy)) {
-        // An epoch that is larger than all that may be on its way goes alone.
         const { sizeBytes } = copy.resident.block;
-        if (sizeBytes > room && room < MAX_PENDING_BYTES) continue;
+        // An epoch that is larger than all that may be on its way goes alone.
+        if (sizeBytes > free || (sizeBytes > room && room < MAX_PENDING_BYTES)) continue;
         room -= sizeBytes;
+        free -= sizeBytes;
       }
       yield copy;
     }
@@ -65,15 +67,14 @@ export class Eviction implements ArenaReclaimer {
 
   private evict(copy: EpochCopy): void {
     const { epoch, resident } = copy;
-    const { memory, residents } = this.broker.staging;
+    const { memory } = this.broker.staging;
     const isOnlyHere = this.isOnlyHere(copy);
     if (isOnlyHere) {
       const { content } = epoch;
       const { offset } = resident.block;
       this.spill.keep(epoch, content!, memory.u8.subarray(offset, offset + content!.layout.sizeBytes));
     }
-    epoch.copies.delete(copy.deviceId);
-    residents.evict(resident);
+    copy.free();
     this.evicted(isOnlyHere);
   }
 

@@ -68,7 +68,10 @@ class Model {
 
   static async start(): Promise<Model> {
     const manual = await startManualBridge({ device: { arenaBytes: 10 * 1024 } });
-    return new Model(manual, new LocalDatasetStore(manual.bridge, { spillFolder: folder }, new LogLines()));
+    return new Model(
+      manual,
+      new LocalDatasetStore(manual.bridge, { spillFolder: folder, spillMiB: 64 }, new LogLines()),
+    );
   }
 
   private constructor(

@@ -1,10 +1,13 @@
-import { i64, struct, u32 } from '@gpu-bridge/abstractions';
+import { i64, input, output, struct, u32 } from '@gpu-bridge/abstractions';
 import type { DatasetData, DatasetLease, DatasetSource, KernelHandle } from '@gpu-bridge/abstractions';
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { LogLines } from '../testing/fixture.js';
+import type { ResidentPins } from '../arena/resident-pins.js';
+import { bindGridInputs } from '../columns/bound-inputs.js';
+import { boundsOfFixed } from '../columns/index-bounds.js';
+import { LogLines, kernelOf } from '../testing/fixture.js';
 import { startManualBridge } from '../testing/manual-bridge.js';
 import type { ManualSetting } from '../testing/manual-bridge.js';
 import { LocalDatasetStore } from './local-dataset-store.js';
@@ -23,11 +26,11 @@ afterEach(async () => {
   expect(await spillFolders()).toEqual([]);
 });
 
-async function start(setting: ManualSetting = {}) {
+async function start(setting: ManualSetting = {}, spillMiB = 64) {
   const manual = await startManualBridge(setting);
   const { bridge, kernel, end, read } = manual;
   const logger = new LogLines();
-  const store = new LocalDatasetStore(bridge, { spillFolder: folder }, logger);
+  const store = new LocalDatasetStore(bridge, { spillFolder: folder, spillMiB }, logger);
   stores.push(store);
   store.define(numbers);
   const run = (lease: DatasetLease<typeof numbers.columns>) =>
@@ -294,6 +297,131 @@ describe('an arena that is too small', () => {
     });
     epochs.set('1', filled(1, 3 * KIB));
     expect((await store.open(kept, { epoch: '1' })).data.x[0]).toBe(1);
+  });
+});
+
+describe('the spill folder', () => {
+  const half = { names: ['a'], device: { arenaBytes: 2 * 2 ** 20 } };
+  const many = 2 ** 18 - 16; // almost 1 MiB
+
+  it('has an end: superseded epochs are forgotten, the oldest first, and that is told', async () => {
+    const { store, logger } = await start(half, 2);
+    for (let epoch = 1; epoch <= 6; epoch++) await store.publish(numbers, `${epoch}`, filled(epoch, many));
+    expect(store.list().map(({ epoch, residency }) => epoch + residency)).toEqual([
+      ...['3spilled', '4spilled', '5resident', '6resident'],
+    ]);
+    expect(store.counters()).toMatchObject({ evictions: 4, spills: 4, forgotten: 2 });
+    expect(logger.lines.filter((line) => line.includes('forgotten'))).toHaveLength(2);
+    await expect(store.open(numbers, { epoch: '1' })).rejects.toMatchObject({ code: 'DATASET_NOT_FOUND' });
+    expect((await store.open(numbers, { epoch: '3' })).data.x[0]).toBe(3);
+  });
+
+  it('forgets nothing that is current: without room there it stays in the arena', async () => {
+    const { store, bridge } = await start(half, 0);
+    await store.publish(numbers, '1', filled(1, many));
+    expect(() => bridge.allocate(u32, 2 * many)).toThrow(/ARENA_EXHAUSTED/);
+    expect(store.list()).toMatchObject([{ residency: 'resident' }]);
+    expect(store.counters()).toMatchObject({ evictions: 0, forgotten: 0 });
+  });
+
+  it('that cannot be used keeps in memory what was evicted, and says so', async () => {
+    const { bridge } = await start(half);
+    const logger = new LogLines();
+    const file = join(folder, 'file');
+    await writeFile(file, 'no folder');
+    const store = new LocalDatasetStore(bridge, { spillFolder: file, spillMiB: 64 }, logger);
+    store.define(numbers);
+    for (let epoch = 1; epoch <= 3; epoch++) await store.publish(numbers, `${epoch}`, filled(epoch, many));
+    const lease = await store.open(numbers, { epoch: '1' });
+    expect(lease.data.x[many - 1]).toBe(1);
+    await store.stop();
+    expect(logger.lines).toContain('error: an evicted dataset cannot be written');
+    await rm(file);
+  });
+});
+
+describe('datasets of tenants', () => {
+  it('count against the quota of their tenant, whose own epochs make way for it', async () => {
+    const { store, bridge } = await start({ tenants: { named: { ann: { arenaMiB: 1 } } } });
+    const mine = { id: 'mine', columns: { x: u32 } } as const;
+    store.define(mine, { tenant: 'ann' });
+    await store.publish(numbers, '1', filled(1, 50_000));
+    await store.publish(mine, '1', filled(1, 150_000), { device: 'a:0' });
+    await store.publish(mine, '2', filled(2, 150_000), { device: 'a:0' });
+    expect(store.list().map(({ id, residency }) => id + residency)).toEqual([
+      ...['minespilled', 'mineresident', 'numbersresident'],
+    ]);
+    const lease = await store.open(mine, { tenant: 'ann' });
+    await expect(store.publish(mine, '3', filled(3, 150_000), { device: 'a:0' })).rejects.toMatchObject({
+      code: 'QUOTA_EXCEEDED',
+      details: { tenant: 'ann', quotaBytes: 2 ** 20 },
+    });
+    expect(() => bridge.allocate(u32, 150_000, { tenant: 'ann' })).toThrow(/QUOTA_EXCEEDED/);
+    lease.release();
+    bridge.allocate(u32, 150_000, { tenant: 'ann' }).dispose();
+    expect(
+      store
+        .list()
+        .filter(({ id }) => id === 'mine')
+        .map(({ residency }) => residency),
+    ).toEqual([...['spilled', 'spilled']]);
+  });
+
+  it('are read by jobs of those they are shared with, and of no other', async () => {
+    const { store, kernel, results, bridge } = await start();
+    const shared = { id: 'shared', columns: { x: u32 } } as const;
+    store.define(shared, { tenant: 'ann', sharedWith: ['ben'] });
+    await store.publish(shared, '1', filled(1, 3));
+    const { data } = await store.open(shared, { tenant: 'ben' });
+    for (const tenant of ['ann', 'ben'])
+      expect(await results(await kernel.submitBatch({ x: data.x }, { tenant }))).toEqual([2, 2, 2]);
+    await expect(kernel.submitBatch({ x: data.x.subarray(1) }, { tenant: 'cid' })).rejects.toMatchObject({
+      code: 'FOREIGN_HANDLE',
+    });
+    await expect(store.open(shared, { tenant: 'cid' })).rejects.toMatchObject({ code: 'FOREIGN_HANDLE' });
+    const cid = bridge.getTenants().find(({ tenant }) => tenant === 'cid');
+    expect(cid?.security.foreignHandles).toBe(2);
+  });
+});
+
+describe('columns of a dataset', () => {
+  it('are named by what lies there, for whoever audits a job that reads them', async () => {
+    const { store, brokers } = await start();
+    const pairs = { id: 'pairs', columns: { pair: struct({ a: u32, b: i64 }), x: u32 } } as const;
+    store.define(pairs);
+    const pair = { a: Uint32Array.of(1), b: BigInt64Array.of(2n) };
+    await store.publish(pairs, '1', { pair, x: Uint32Array.of(3, 4) });
+    const { data } = await store.open(pairs);
+    const { pins } = brokers[0] as unknown as { pins: ResidentPins };
+    expect(pins.describe(data.pair.b as BigInt64Array)).toEqual({ id: 'pairs', epoch: '1', column: 'pair.b' });
+    expect(pins.describe(data.x)).toEqual({ id: 'pairs', epoch: '1', column: 'x' });
+    expect(pins.describe(data.x.subarray(1))).toBeUndefined();
+    expect(pins.describe(Uint32Array.of(3, 4))).toBeUndefined();
+  });
+
+  it('that are indexes are looked at once, as long as they are there', async () => {
+    const { store } = await start({ names: ['a'], device: { arenaBytes: 16 * KIB } });
+    await store.publish(numbers, '1', filled(7, 3 * KIB));
+    const lease = await store.open(numbers);
+    const { data } = lease;
+    expect(boundsOfFixed(data.x)).toEqual({ least: 7, greatest: 7 });
+    expect(boundsOfFixed(data.x)).toBe(boundsOfFixed(data.x));
+    const gather = kernelOf(
+      {
+        at: input(u32, { indexes: 'from' }),
+        from: input(u32),
+        y: output(u32),
+      },
+      { kind: 'grid' },
+    );
+    const bind = (items: number) =>
+      bindGridInputs(gather.shape, { at: data.x, from: new Uint32Array(items) }, { globalSize: [1] });
+    expect(bind(8).submittedCount).toBe(1);
+    expect(() => bind(7)).toThrow(/at\[0\] is 7, not an index below 7 of from/);
+    lease.release();
+    await store.publish(numbers, '2', filled(1, 3 * KIB));
+    expect(boundsOfFixed(data.x)).toBeUndefined();
+    expect(boundsOfFixed(Uint32Array.of(1))).toBeUndefined();
   });
 });
 

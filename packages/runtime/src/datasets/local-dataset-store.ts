@@ -24,6 +24,9 @@ import { EpochPlacing } from './epoch-placing.js';
 import { Eviction } from './eviction.js';
 import { SpillFolder } from './spill-folder.js';
 
+/** Epochs of one dataset that are remembered. */
+const MAX_EPOCHS = 1_024;
+
 /** Datasets of one silo in the arenas of its devices. Everything but loading, hashing and spilling happens at once, on the broker's thread. */
 export class LocalDatasetStore implements DatasetStore {
   private readonly datasets = new Map<string, Dataset>();
@@ -33,14 +36,23 @@ export class LocalDatasetStore implements DatasetStore {
   private readonly stopping = new AbortController();
   private epochsMade = 0;
   private opens = 0;
-  private readonly counts = { published: 0, hits: 0, loads: 0, reloads: 0, copies: 0, evictions: 0, spills: 0 };
+  private readonly counts = {
+    published: 0,
+    hits: 0,
+    loads: 0,
+    reloads: 0,
+    copies: 0,
+    evictions: 0,
+    spills: 0,
+    forgotten: 0,
+  };
 
   constructor(
     private readonly bridge: Pick<LocalGpuBridge, 'openBrokers' | 'foreignHandle'>,
     options: ResolvedDatasetsOptions,
-    logger: Logger,
+    private readonly logger: Logger,
   ) {
-    this.spill = new SpillFolder(options.spillFolder, logger);
+    this.spill = new SpillFolder(options, logger, (epoch) => this.leaveBehind(epoch));
     this.placing = new EpochPlacing(this.spill, this.counts, this.stopping.signal);
   }
 
@@ -65,7 +77,7 @@ export class LocalDatasetStore implements DatasetStore {
       dataset.publishing = epoch;
       try {
         const copy = await this.placing.fromCaller(shadow, broker, data);
-        shadow.copies.set(copy.deviceId, copy);
+        copy.settle();
       } finally {
         dataset.publishing = undefined;
       }
@@ -110,13 +122,7 @@ export class LocalDatasetStore implements DatasetStore {
     const copies = [...epoch.copies.values()];
     if (epoch.loads.size > 0 || copies.some(({ isIdle }) => !isIdle))
       throw GpuBridgeError.invalidArgument('epoch', name, 'one that is not leased, pinned, loaded or read');
-    for (const { broker, resident } of copies) {
-      broker.staging.residents.evict(resident);
-      broker.staging.residents.roomMade(dataset.tenant);
-    }
-    epoch.copies.clear();
-    this.spill.forget(epoch);
-    dataset.epochs.delete(name);
+    this.forget(epoch);
     if (dataset.current === epoch) dataset.current = undefined;
   }
 
@@ -135,6 +141,17 @@ export class LocalDatasetStore implements DatasetStore {
     await this.spill.stop();
   }
 
+  /** Nobody uses it. */
+  private forget(epoch: Epoch): void {
+    const { dataset, name } = epoch;
+    for (const copy of epoch.copies.values()) {
+      copy.free();
+      copy.broker.staging.residents.roomMade(dataset.tenant);
+    }
+    this.spill.forget(epoch);
+    dataset.epochs.delete(name);
+  }
+
   /** In one step: who opens the dataset from now on gets this epoch. */
   private commit(epoch: Epoch): EpochInfo {
     const { dataset, name } = epoch;
@@ -142,7 +159,19 @@ export class LocalDatasetStore implements DatasetStore {
     dataset.epochs.set(name, epoch);
     dataset.current = epoch;
     epoch.openedAt = ++this.opens;
+    if (dataset.epochs.size > MAX_EPOCHS) {
+      const oldest = [...dataset.epochs.values()].find(({ isForgettable }) => isForgettable);
+      if (oldest !== undefined) this.leaveBehind(oldest);
+    }
     return this.describe(epoch);
+  }
+
+  /** There are too many epochs, or no room for all that are spilled. */
+  private leaveBehind(epoch: Epoch): void {
+    this.counts.forgotten++;
+    if (!epoch.isInSource)
+      this.logger.warn('a superseded epoch is forgotten', { dataset: epoch.dataset.id, epoch: epoch.name });
+    this.forget(epoch);
   }
 
   /** A copy of an epoch that somebody holds from now on. */
@@ -171,7 +200,7 @@ export class LocalDatasetStore implements DatasetStore {
     this.placing.fromElsewhere(epoch, broker).then(
       (copy) => {
         epoch.loads.delete(id);
-        epoch.copies.set(id, copy);
+        copy.settle();
         load.end(copy);
       },
       (error: unknown) => {

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Logger } from '@gpu-bridge/abstractions';
+import type { Logger, ResolvedDatasetsOptions } from '@gpu-bridge/abstractions';
 import { columnBytes } from './dataset-columns.js';
 import type { Epoch, EpochContent } from './epoch.js';
 import { epochFileName, readEpochFile, writeEpochFile } from './epoch-file.js';
@@ -28,11 +28,16 @@ export class SpillFolder {
   private writing: Promise<void> = Promise.resolve();
   private stopped = false;
 
-  /** @param parent - undefined: the system's place for temporary files. */
+  private readonly maxBytes: number;
+
+  /** @param forgetEpoch - called for a superseded epoch that makes way; calls `forget` here. */
   constructor(
-    private readonly parent: string | undefined,
+    private readonly options: ResolvedDatasetsOptions,
     private readonly logger: Logger,
-  ) {}
+    private readonly forgetEpoch: (epoch: Epoch) => void,
+  ) {
+    this.maxBytes = options.spillMiB * 2 ** 20;
+  }
 
   /** Bytes of all epochs that are here. */
   get spilledBytes(): number {
@@ -44,12 +49,24 @@ export class SpillFolder {
     return MAX_PENDING_BYTES - this.pending;
   }
 
+  /** Bytes that can be kept in all beside what must stay. */
+  get freeBytes(): number {
+    let bytes = this.maxBytes - this.total;
+    for (const [epoch, { content }] of this.spilled) if (epoch.isForgettable) bytes += content.layout.sizeBytes;
+    return bytes;
+  }
+
   has(epoch: Epoch): boolean {
     return this.spilled.has(epoch);
   }
 
   /** Takes a copy of an epoch's block at once, and writes it in the background. */
   keep(epoch: Epoch, content: EpochContent, block: Uint8Array): void {
+    if (this.stopped) return; // nobody can open it any more
+    for (const other of [...this.spilled.keys()].sort((a, b) => a.age - b.age)) {
+      if (this.total + block.length <= this.maxBytes) break;
+      if (other.isForgettable) this.forgetEpoch(other);
+    }
     const entry: Spilled = { content, block: block.slice(), path: undefined };
     this.spilled.set(epoch, entry);
     this.total += block.length;
@@ -129,7 +146,7 @@ export class SpillFolder {
 
   /** A folder that only this user can read; mkdtemp makes it so. */
   private async make(): Promise<string> {
-    const { parent } = this;
+    const { spillFolder: parent } = this.options;
     if (parent !== undefined) await mkdir(parent, { recursive: true, mode: 0o700 });
     return mkdtemp(join(parent ?? tmpdir(), 'gpu-bridge-datasets-'));
   }

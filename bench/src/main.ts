@@ -1,6 +1,7 @@
 /** `npm run -s bench -- NAME [--json] [--device ID]`: measures, checks while measuring, and prints. */
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { audit } from './audit.js';
 import { cluster } from './cluster/benchmark.js';
 import { containment } from './containment.js';
 import { idle } from './idle.js';
@@ -12,7 +13,7 @@ import { motifs } from './motifs/benchmark.js';
 import { formatFigure } from './report.js';
 import { throughput } from './throughput.js';
 
-const BENCHMARKS = [journalEntries, latency, throughput, idle, recovery, containment, kernels, cluster, motifs];
+const BENCHMARKS = [journalEntries, latency, throughput, idle, recovery, containment, kernels, cluster, motifs, audit];
 
 const USAGE = `usage: npm run -s bench -- NAME [--json] [--device ID]
 

@@ -1,45 +1,29 @@
-import { parseArgs } from 'node:util';
 import { GpuBridgeError } from '@gpu-bridge/abstractions';
-import type { KernelTarget } from '@gpu-bridge/abstractions';
-import { compileFiles } from './compile-files.js';
-import { findFiles } from './find-files.js';
-import { jsonReport, textReport } from './report.js';
+import { AUDIT_USAGE, runAudit } from './audit/audit-command.js';
+import { COMPILE_USAGE, runCompile } from './compile-command.js';
+import { UsageError } from './usage-error.js';
 
-const USAGE = `gpu-bridge compile <files or globs> --out DIR [--targets wasm,js,cpp,opencl,cuda] [--json]
+const COMMANDS = {
+  compile: { usage: COMPILE_USAGE, run: runCompile },
+  audit: { usage: AUDIT_USAGE, run: runAudit },
+} as const;
 
-Compiles the kernels that TypeScript or JavaScript modules define, and writes for each of them DIR/<id>/manifest.json with
-the artifacts beside it. The top level of the modules runs; the bodies of kernels never do.
+const USAGE = [...Object.values(COMMANDS).map(({ usage }) => usage), '  --help         print this'].join('\n\n');
 
-  --out DIR      folder to write to
-  --targets LIST what to make, separated by commas; default: wasm,js,cpp,opencl,cuda
-  --json         print the result as JSON
-  --help         print this`;
-
-const TARGETS: readonly KernelTarget[] = ['wasm', 'js', 'cpp', 'opencl', 'cuda'];
-
-/** The command line was wrong; exit code 2. */
-class UsageError extends Error {}
-
-/** Runs one command; returns the exit code: 1 where a kernel does not compile, 2 where the command line is wrong. */
+/**
+ * Runs one command; returns the exit code: 1 where a kernel does not compile, a log is not as it was written or a replay
+ * differs, and where the command fails; 2 where the command line is wrong.
+ */
 export async function run(args: readonly string[]): Promise<number> {
   try {
-    const { values, positionals } = parse(args);
-    if (values.help) {
+    if (args.includes('--help') || args.includes('-h')) {
       console.log(USAGE);
       return 0;
     }
-    const [command, ...patterns] = positionals;
-    if (command !== 'compile') {
-      throw new UsageError(command === undefined ? 'no command' : `unknown command '${command}'`);
-    }
-    if (values.out === undefined) throw new UsageError('--out DIR is missing');
-    if (patterns.length === 0) throw new UsageError('no files');
-    const { files, missing } = await findFiles(patterns, process.cwd());
-    if (missing.length > 0) throw new UsageError(`no file matches ${missing.join(', ')}`);
-    const result = await compileFiles(files, values.out, targetsOf(values.targets));
-    console.log(values.json ? jsonReport(result) : textReport(result));
-    for (const message of result.messages) console.error(message);
-    return result.messages.length > 0 ? 1 : 0;
+    const [name, ...rest] = args;
+    if (name === undefined) throw new UsageError('no command');
+    if (!isCommand(name)) throw new UsageError(`unknown command '${name}'`);
+    return await COMMANDS[name].run(rest);
   } catch (e) {
     if (e instanceof UsageError) {
       console.error(`gpu-bridge: ${e.message}\n\n${USAGE}`);
@@ -51,28 +35,6 @@ export async function run(args: readonly string[]): Promise<number> {
   }
 }
 
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        out: { type: 'string' },
-        targets: { type: 'string' },
-        json: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false, short: 'h' },
-      },
-    });
-  } catch (e) {
-    throw new UsageError((e as Error).message);
-  }
-}
-
-function targetsOf(list: string | undefined): readonly KernelTarget[] {
-  if (list === undefined) return TARGETS;
-  return list.split(',').map((name) => {
-    const target = TARGETS.find((known) => known === name.trim());
-    if (target === undefined) throw new UsageError(`unknown target '${name}'; there are ${TARGETS.join(', ')}`);
-    return target;
-  });
+function isCommand(name: string): name is keyof typeof COMMANDS {
+  return Object.hasOwn(COMMANDS, name);
 }

@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path';
 import type { KernelTarget } from '@gpu-bridge/abstractions';
 import type { CompileResult } from './compile-files.js';
+import { tableOf } from './table.js';
 import type { WrittenKernel } from './write-kernel.js';
 
 /** A table of kernels and targets, and below it why a target cannot have a kernel. */
@@ -14,17 +15,10 @@ export function textReport({ targets, kernels }: CompileResult): string {
       kernel.requires.join(' ') || '-',
     ]),
   ];
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  const table = rows.map((row) =>
-    row
-      .map((text, column) => text.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
   const reasons = kernels.flatMap(({ id, refused }) =>
     refused.map(({ target, reason }) => `${id} is refused on ${target}: ${reason}`),
   );
-  return [...table, ...(reasons.length > 0 ? ['', ...reasons] : [])].join('\n');
+  return [...tableOf(rows), ...(reasons.length > 0 ? ['', ...reasons] : [])].join('\n');
 }
 
 function cell({ artifacts, built, refused }: WrittenKernel, target: KernelTarget): string {

@@ -12,13 +12,17 @@ export interface LogHead {
   readonly hash: string;
   /** The log was closed, so nothing may come after this. */
   readonly closed: boolean;
+  /** What a crash of this writer can cost: the records of so many ms, at most so many bytes. */
+  readonly lossWindowMs: number;
+  readonly lossWindowBytes: number;
 }
 
 export const HEAD_FILE = 'head.json';
 
 /** One line, with a hash of itself. */
-export function encodeHead({ logId, segment, bytes, records, hash, closed }: LogHead): string {
-  const fields = JSON.stringify({ logId, segment, bytes, records, hash, closed });
+export function encodeHead(head: LogHead): string {
+  const { logId, segment, bytes, records, hash, closed, lossWindowMs, lossWindowBytes } = head;
+  const fields = JSON.stringify({ logId, segment, bytes, records, hash, closed, lossWindowMs, lossWindowBytes });
   return `${fields.slice(0, -1)},"check":"${sha256(Buffer.from(fields)).toString('hex')}"}\n`;
 }
 

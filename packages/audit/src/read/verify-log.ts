@@ -27,6 +27,8 @@ export interface LogReport {
   /** Hash of the last record, which stands for all before it: keep it elsewhere, and pass it to a later verification. */
   readonly head: string;
   readonly closed: boolean;
+  /** Of its last writer; undefined without a head. */
+  readonly lossWindow: { readonly ms: number; readonly bytes: number } | undefined;
   /** Behind the last confirmed record of a log that is open, or whose writer was killed. */
   readonly unconfirmedRecords: number;
   /** Bytes of a record that did not arrive whole; with its record it is in the loss window. */
@@ -94,7 +96,9 @@ class Verification {
     const { problems, recoveries, records, firstRecord, unconfirmedRecords, tornBytes, expectedRecord } = this;
     return {
       ...{ segments: segments.length, records, firstRecord, head: this.chain?.toString('hex') ?? '' },
-      ...{ closed: head?.closed ?? false, unconfirmedRecords, tornBytes, recoveries, expectedRecord, problems },
+      closed: head?.closed ?? false,
+      lossWindow: head && { ms: head.lossWindowMs, bytes: head.lossWindowBytes },
+      ...{ unconfirmedRecords, tornBytes, recoveries, expectedRecord, problems },
     };
   }
 

@@ -14,7 +14,7 @@ export interface LogSettings {
   readonly folder: string;
   /** A segment that has so many bytes is ended. */
   readonly segmentBytes: number;
-  /** Only to be noted when a log is found that was not closed. */
+  /** Noted in the head, for whoever finds the log not closed. */
   readonly lossWindowMs: number;
   readonly lossWindowBytes: number;
 }
@@ -58,15 +58,10 @@ export class LogWriter {
 
   /** Opens the log of a folder that nobody else writes. @throws Error. */
   static open(settings: LogSettings): LogWriter {
-    const { folder, lossWindowMs, lossWindowBytes } = settings;
-    const end = findEnd(folder);
+    const end = findEnd(settings.folder);
     const writer = new LogWriter(settings, end);
     if (end.recovered !== undefined) {
-      const { keptRecords, tornBytes } = end.recovered;
-      const record: RecoveryRecord = {
-        ...{ jobId: '', kind: 'recovery', atMs: Date.now() },
-        ...{ keptRecords, tornBytes, lossWindowMs, lossWindowBytes },
-      };
+      const record: RecoveryRecord = { jobId: '', kind: 'recovery', atMs: Date.now(), ...end.recovered };
       writer.append(Buffer.from(JSON.stringify(record)), []);
     }
     writer.sync();
@@ -173,13 +168,14 @@ export class LogWriter {
   }
 
   private writeHead(closed: boolean): void {
-    const { folder } = this.settings;
+    const { folder, lossWindowMs, lossWindowBytes } = this.settings;
     const { logId, segment, bytes, records } = this;
     const hash = this.batch.toString('hex', 0, HASH_BYTES);
+    const head = { logId, segment, bytes, records, hash, closed, lossWindowMs, lossWindowBytes };
     const draft = join(folder, `${HEAD_FILE}.new`);
     const fd = openSync(draft, 'w', 0o600);
     try {
-      writeFully(fd, Buffer.from(encodeHead({ logId, segment, bytes, records, hash, closed })));
+      writeFully(fd, Buffer.from(encodeHead(head)));
       fsyncSync(fd);
     } finally {
       closeSync(fd);

@@ -3,14 +3,15 @@ import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, readFileSync
 import { join } from 'node:path';
 import { decodeHead, HEAD_FILE } from '../format/head.js';
 import type { LogHead } from '../format/head.js';
+import type { RecoveryRecord } from '../format/record.js';
 import { SEGMENT_HEADER_BYTES } from '../format/segment.js';
 import { HASH_BYTES } from '../format/sha256.js';
 import { SegmentFile, segmentsIn } from '../read/segment-file.js';
 
 /** Where a log goes on. */
-export interface LogEnd extends LogHead {
+export interface LogEnd extends Omit<LogHead, 'closed' | 'lossWindowMs' | 'lossWindowBytes'> {
   /** What was found behind the head, when the last writer had not closed the log. */
-  readonly recovered: { readonly keptRecords: number; readonly tornBytes: number } | undefined;
+  readonly recovered: Omit<RecoveryRecord, 'jobId' | 'kind' | 'atMs'> | undefined;
 }
 
 /**
@@ -26,7 +27,7 @@ export function findEnd(folder: string): LogEnd {
     if (segments.length > 0) throw damaged(`there are segments, but no ${HEAD_FILE}`);
     const logId = randomBytes(16).toString('hex');
     const hash = Buffer.alloc(HASH_BYTES).toString('hex');
-    return { logId, segment: -1, bytes: 0, records: 0, hash, closed: true, recovered: undefined };
+    return { logId, segment: -1, bytes: 0, records: 0, hash, recovered: undefined };
   }
   const head = decodeHead(readFileSync(path, 'utf8'));
   if (head === undefined) throw damaged(`${HEAD_FILE} is not as it was written`);
@@ -78,7 +79,9 @@ function recover(folder: string, head: LogHead, segments: readonly number[]): Lo
       cut(folder, file.name, bytes);
     }
   }
-  return { ...head, segment, bytes, records, hash, recovered: { keptRecords: records - head.records, tornBytes } };
+  const { logId, lossWindowMs, lossWindowBytes } = head;
+  const recovered = { keptRecords: records - head.records, tornBytes, lossWindowMs, lossWindowBytes };
+  return { logId, segment, bytes, records, hash, recovered };
 }
 
 function cut(folder: string, name: string, bytes: number): void {

@@ -226,6 +226,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
   private reserveRecord(job: Job): void {
     if (this.audit === undefined || this.audit.admit(job)) return;
     this.metrics.refused++;
+    job.account.refusedByQueue++;
     throw this.errors.queueFull(job, 'records of ended jobs wait to be written', AUDIT_RETRY_NS);
   }
 

@@ -77,6 +77,13 @@ describe('the demo', () => {
     expect(summary['entries']).toBe(generateJournal({ lines: 20_000, seed: 7 }).entryIds.length);
   });
 
+  it('tells on standard error how its devices stand while it runs, and leaves standard output to the result', async () => {
+    const { status, stdout, stderr } = await demo('--watch', '--json', '--lines', '20000', '--seed', '7');
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ residual: 0 });
+    expect(stderr).toMatch(/^watch: .* · healthy · .*cpu:0 queue [0-9]+ busy [0-9]+ % done [0-9]+ p95 [0-9.]+ ms$/m);
+  });
+
   it('writes the same flows, byte for byte, whatever the order of lines and the number of workers', async () => {
     const csv = [...journalCsv(generateJournal({ lines: 6_000, seed: 3, unbalancedFraction: 0.1 }))].join('');
     const expected = plainFlows(csv);

@@ -7,6 +7,8 @@ export interface DemoOptions {
   /** Where to write every flow. */
   readonly flows: string | undefined;
   readonly json: boolean;
+  /** Shows devices, queues, tenants and latencies while it runs. */
+  readonly watch: boolean;
   readonly lines: number;
   readonly seed: number;
   readonly workers: number;
@@ -37,6 +39,8 @@ CPU workers; the others advertise none. The table then shows where every batch r
   --workers N      worker threads, 1 to 64; default: the cores of this machine
   --silos N        silo processes on a NATS server of their own, 1 to 16; default: one silo in this process
   --batch N        sub-entries (one entry in one commodity) per batch; default 16384
+  --watch          show silos, devices, queues, tenants and latencies while it runs; a line a second on standard error where standard
+                   output is no terminal
   --json           print one JSON object instead of the table
   --help           print this
 
@@ -61,6 +65,7 @@ export function parseArguments(args: readonly string[]): DemoOptions | 'help' {
         batch: { type: 'string', default: '16384' },
         silos: { type: 'string' },
         json: { type: 'boolean', default: false },
+        watch: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
     }));
@@ -68,7 +73,7 @@ export function parseArguments(args: readonly string[]): DemoOptions | 'help' {
     throw new UsageError(error instanceof Error ? error.message : String(error));
   }
   if (values.help) return 'help';
-  const { input, flows, json, direction } = values;
+  const { input, flows, json, watch, direction } = values;
   if (direction !== 'credit-to-debit' && direction !== 'debit-to-credit') {
     throw new UsageError(`--direction is ${direction}; expected credit-to-debit or debit-to-credit`);
   }
@@ -77,6 +82,7 @@ export function parseArguments(args: readonly string[]): DemoOptions | 'help' {
     input,
     flows,
     json,
+    watch,
     direction,
     lines: integer('lines', values.lines, 1, 100_000_000),
     seed: integer('seed', values.seed, -Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),

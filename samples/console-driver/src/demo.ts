@@ -15,9 +15,11 @@ import type { Decomposition, DecompositionExecutor, Journal } from '@gpu-bridge/
 import type { DemoOptions } from './arguments.js';
 import { startClusterHost } from './hosts/cluster-host.js';
 import { startEmbeddedHost } from './hosts/embedded-host.js';
-import { Progress, say } from './progress.js';
+import { ProgressBar, say } from './progress.js';
+import type { ProgressDisplay } from './progress.js';
 import { summarise } from './summary.js';
 import type { Summary } from './summary.js';
+import { LiveView } from './watch/live-view.js';
 
 /** Reads or makes the journal, decomposes it on silos of its own, writes the flows if asked, and stops the silos. */
 export async function runDemo(options: DemoOptions, signal: AbortSignal): Promise<Summary> {
@@ -25,14 +27,16 @@ export async function runDemo(options: DemoOptions, signal: AbortSignal): Promis
   signal.throwIfAborted();
   const { silos, workers } = options;
   const host = silos === 0 ? await startEmbeddedHost(workers) : await startClusterHost({ silos, workers }, signal);
+  const display = options.watch ? new LiveView(host.grainFactory) : new ProgressBar();
   try {
     const startMs = performance.now();
     const ranOn = new Map<string, string>();
-    const decomposition = await decompose(host.grainFactory, journal, options, ranOn, signal);
+    const decomposition = await decompose(host.grainFactory, journal, { ...options, ranOn, display }, signal);
     const elapsedMs = performance.now() - startMs;
     if (options.flows !== undefined) await writeFlows(options.flows, journal, decomposition, signal);
     return summarise({ journal, decomposition, elapsedMs, devices: host.devices, silos: host.silos, ranOn });
   } finally {
+    display.stop();
     await host.stop();
   }
 }
@@ -46,16 +50,20 @@ async function loadJournal({ input, lines, seed }: DemoOptions): Promise<Journal
   return generateJournal({ lines, seed });
 }
 
-/** @param ranOn - gets the silo of every job, by its id. */
+interface Decomposing extends Pick<DemoOptions, 'direction' | 'batch'> {
+  /** Gets the silo of every job, by its id. */
+  readonly ranOn: Map<string, string>;
+  readonly display: ProgressDisplay;
+}
+
 async function decompose(
   grainFactory: GrainFactory,
   journal: Journal,
-  options: DemoOptions,
-  ranOn: Map<string, string>,
+  { direction, batch, ranOn, display }: Decomposing,
   signal: AbortSignal,
 ): Promise<Decomposition> {
   const grain = getBatchGrain(grainFactory, jeDecomposition);
-  const progress = new Progress('decomposing', journal.subEntryCount);
+  display.begin('decomposing', journal.subEntryCount);
   const execute: DecompositionExecutor['execute'] = async (items, hints, stop) => {
     // Results are taken over batch by batch, so they can be lent instead of copied.
     const job = await grain.execute(items, hints, stop, { mode: 'borrow' });
@@ -67,13 +75,13 @@ async function decompose(
   };
   try {
     return await decomposeJournal({ execute }, journal, {
-      direction: options.direction,
-      batchItems: options.batch,
-      onProgress: ({ subEntries }) => progress.update(subEntries),
+      direction,
+      batchItems: batch,
+      onProgress: ({ subEntries }) => display.update(subEntries),
       signal,
     });
   } finally {
-    progress.stop();
+    display.end();
   }
 }
 

@@ -1,10 +1,20 @@
 import cliProgress from 'cli-progress';
 
-/** A bar on standard error where that is a terminal; silent elsewhere. */
-export class Progress {
-  private readonly bar: cliProgress.SingleBar | undefined;
+/** Shows how far the demo is: one task after the other. */
+export interface ProgressDisplay {
+  begin(label: string, total: number): void;
+  update(done: number): void;
+  /** The task is over, done or not. */
+  end(): void;
+  /** Nothing more is shown. Idempotent. */
+  stop(): void;
+}
 
-  constructor(label: string, total: number) {
+/** A bar on standard error where that is a terminal; silent elsewhere. */
+export class ProgressBar implements ProgressDisplay {
+  private bar: cliProgress.SingleBar | undefined;
+
+  begin(label: string, total: number): void {
     if (!process.stderr.isTTY || total === 0) return;
     this.bar = new cliProgress.SingleBar(
       {
@@ -21,8 +31,13 @@ export class Progress {
     this.bar?.update(done);
   }
 
-  stop(): void {
+  end(): void {
     this.bar?.stop();
+    this.bar = undefined;
+  }
+
+  stop(): void {
+    this.end();
   }
 }
 

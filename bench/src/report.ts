@@ -10,12 +10,12 @@ export interface Figure {
 
 /**
  * A named program that measures and checks; `note` lines go to people, never to the JSON. `device` narrows those that
- * measure one device after the other.
+ * measure one device after the other, `seconds` says how long those take that have a long part.
  */
 export interface Benchmark {
   readonly name: string;
   readonly describe: string;
-  run(note: (line: string) => void, device?: string): Promise<readonly Figure[]>;
+  run(note: (line: string) => void, device?: string, seconds?: number): Promise<readonly Figure[]>;
 }
 
 /** Nearest-rank percentile, 0 … 100, of unsorted values. */

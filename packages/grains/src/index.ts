@@ -11,6 +11,7 @@ export { followStream } from './stream/follow-stream.js';
 export { GpuStreamGrain } from './stream/gpu-stream-grain.js';
 export type { StreamServices } from './stream/gpu-stream-grain.js';
 export type { ProducerStamp, StreamReceipt } from './stream/producer-memory.js';
+export { resultsOf } from './stream/results-of.js';
 export { defineStream } from './stream/stream-definition.js';
 export type {
   StreamColumns,

@@ -5,6 +5,6 @@ export type { FanOut, FanOutOptions } from './fan-out/fan-out.js';
 export type { Detachment, FanOutSubscription } from './fan-out/subscription.js';
 export { BufferOverflowError, toObservable } from './observable/to-observable.js';
 export type { ToObservableOptions } from './observable/to-observable.js';
-export { rows, rowsOf } from './rows/rows.js';
+export { rowArrays, rows, rowsOf } from './rows/rows.js';
 export type { RowView } from './rows/rows.js';
 export type { CostOf } from './source/credits.js';

@@ -94,7 +94,7 @@ test('whatever pushes, subscribers and jobs do: what is accepted is delivered in
         const readers: CountingReader[] = [];
         const subscribe = async (pace: number): Promise<void> => {
           const { releasedItems } = await grain.pressure();
-          readers.push(new CountingReader((await grain.subscribe()), releasedItems, pace));
+          readers.push(new CountingReader(await grain.subscribe(), releasedItems, pace));
         };
         for (const pace of paces) await subscribe(pace);
         // Numbers are given when a push is made; those of one that is refused are given again.

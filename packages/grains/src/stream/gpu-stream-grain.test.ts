@@ -227,6 +227,22 @@ describe('a subscriber that takes nothing', () => {
   });
 });
 
+test.each([
+  ['at-most-once' as const, [1, 2]],
+  ['at-least-once' as const, [0, 1, 2]],
+])('what a subscriber had in its hands when it left goes on as %s says', async (delivery, expected) => {
+  const { grain, kernel } = await StreamFixture.start({ delivery, microBatch: { maxAgeMs: 0 }, jobsInFlight: 8 });
+  kernel.immediate = true;
+  const first = await grain.subscribe();
+  for (const x of [0, 1, 2])
+    await grain.push({ x }, delivery === 'at-least-once' ? { producerId: 'p', sequence: x } : undefined);
+  await first.next();
+  await first.return();
+  const reader = new Reader(await grain.subscribe());
+  await settled();
+  expect(reader.items).toEqual(expected);
+});
+
 describe('subscribing behind a position', () => {
   test('goes on there within what is retained, and tells of what is gone', async () => {
     const { grain, kernel } = await StreamFixture.start({ microBatch: { maxItems: 2 }, retainItems: 4 });

@@ -119,6 +119,7 @@ export class KeyedStream<TOut> {
     const host = {
       queue,
       positions,
+      handedOutOnce: this.services.definition.delivery === 'at-most-once',
       nowMs: () => this.services.clock.nowMs(),
       progressed: () => this.release(),
       left: (subscription: Subscription<TOut>) => {

@@ -46,7 +46,7 @@ export interface StreamOptions<P extends KernelParams = KernelParams> {
   readonly hints?: Omit<GpuExecutionHints, 'deadlineNs'>;
 }
 
-export interface MicroBatchOptions {
+interface MicroBatchOptions {
   /** Items of one job at most; 1 … 2^24, default 4,096. */
   readonly maxItems?: number;
   /** How long an item waits for others at most, ms; 0 … 60,000, default 5. With 0 items wait only while all jobs are busy. */

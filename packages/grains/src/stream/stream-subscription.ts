@@ -23,6 +23,8 @@ export interface StreamSubscription<TOut> extends AsyncIterableIterator<StreamVa
 export interface SubscriptionHost<TOut> {
   readonly queue: StreamQueue<TOut>;
   readonly positions: ItemPositions;
+  /** At most once: what a subscriber has been handed is nobody else's when it leaves, taken or not. */
+  readonly handedOutOnce: boolean;
   nowMs(): number;
   /** It has taken something: others may be able to go on. */
   progressed(): void;
@@ -159,6 +161,7 @@ export class Subscription<TOut> implements StreamSubscription<TOut> {
 
   private finish(): void {
     if (this.finished) return;
+    if (this.host.handedOutOnce) this.acknowledge(this.cursor);
     this.finished = true;
     this.host.left(this);
   }

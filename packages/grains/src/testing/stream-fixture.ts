@@ -25,7 +25,7 @@ export type DoubleParams = typeof params;
 export type DoubleValue = StreamValue<{ readonly y: Float64Array }>;
 
 /** Doubles its items; nothing compiles it, a {@link StubKernel} runs it. */
-export const double: KernelDefinition<DoubleParams> = {
+const double: KernelDefinition<DoubleParams> = {
   kind: 'map',
   name: 'double',
   params,
@@ -37,7 +37,7 @@ export const double: KernelDefinition<DoubleParams> = {
 };
 
 /** A kernel whose jobs end when the test says so, in any order. */
-export class StubKernel {
+class StubKernel {
   readonly jobs: StubStreamJob[] = [];
   /** Jobs end at once. */
   immediate = false;
@@ -76,7 +76,7 @@ export class StubKernel {
   }
 }
 
-export class StubStreamJob implements KernelHandle {
+class StubStreamJob implements KernelHandle {
   readonly kernelId = 'double@0';
   state: JobState = 'running';
   error: Error | undefined;

@@ -1,7 +1,7 @@
 import type { ColumnBatch } from '@gpu-bridge/abstractions';
 import { EMPTY, from, lastValueFrom, take, toArray } from 'rxjs';
 import { describe, expect, test } from 'vitest';
-import { rows, rowsOf } from './rows.js';
+import { rowArrays, rows, rowsOf } from './rows.js';
 
 interface Columns {
   readonly amount: Float32Array;
@@ -55,5 +55,28 @@ describe('rowsOf', () => {
     const iterator = rowsOf(batch(10, 1, 2, 3), counting);
     expect([iterator.next().value, made]).toEqual([1, 1]);
     expect([...iterator]).toEqual([2, 3]);
+  });
+});
+
+describe('rowArrays', () => {
+  test('gives an array per batch of the rows that are kept, and asks for a batch only when the next one is asked for', async () => {
+    let given = 0;
+    async function* batches() {
+      for (const each of [batch(0, 5, 6, 7), batch(3), batch(3, 8)]) {
+        given++;
+        yield each;
+      }
+    }
+    const arrays = rowArrays(batches(), view, ([item]) => item! % 2 === 0);
+    expect((await arrays.next()).value).toEqual([
+      [0, 5],
+      [2, 7],
+    ]);
+    expect(given).toBe(1);
+    expect((await arrays.next()).value).toEqual([]);
+    expect((await arrays.next()).value).toEqual([]);
+    expect((await arrays.next()).done).toBe(true);
+    const all = rowArrays(batches(), view);
+    expect((await all.next()).value).toHaveLength(3);
   });
 });

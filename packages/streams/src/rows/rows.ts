@@ -36,3 +36,25 @@ export function rows<C, R>(view: RowView<C, R>): OperatorFunction<ColumnBatch<C>
       }),
     );
 }
+
+/**
+ * The rows of batches as one array per batch, for readers that pull: nothing is read ahead, and an iteration step per batch
+ * instead of one per row. A batch without a row that is kept gives an empty array.
+ *
+ * @param keep - which rows stay. Default: all.
+ */
+export async function* rowArrays<C, R>(
+  batches: AsyncIterable<ColumnBatch<C>>,
+  view: RowView<C, R>,
+  keep?: (row: R) => boolean,
+): AsyncGenerator<R[], void, undefined> {
+  for await (const batch of batches) {
+    const { columns, itemCount } = batch;
+    const kept: R[] = [];
+    for (let index = 0; index < itemCount; index++) {
+      const row = view(columns, index, batch);
+      if (keep === undefined || keep(row)) kept.push(row);
+    }
+    yield kept;
+  }
+}

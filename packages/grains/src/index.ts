@@ -22,7 +22,7 @@ export type {
   StreamUniforms,
 } from './stream/stream-definition.js';
 export { getStreamGrain, streamGrainClass } from './stream/stream-grain-class.js';
-export type { StreamGrainClass, StreamGrainReference } from './stream/stream-grain-class.js';
+export type { StreamGrainReference } from './stream/stream-grain-class.js';
 export type { StreamPressure } from './stream/stream-pressure.js';
 export type { StreamSubscription, SubscribeOptions } from './stream/stream-subscription.js';
 export type { StreamBatch, StreamFailure, StreamGap, StreamPosition, StreamValue } from './stream/stream-value.js';

@@ -363,10 +363,10 @@ describe('the end of an activation', () => {
 
 describe('pressure', () => {
   test('combines the use of the queue with that of the device, and is told as it changes, once a turn', async () => {
-    const { grain, kernel, grainClass } = await StreamFixture.start({ queueItems: 10 });
+    const { grain, kernel, definition } = await StreamFixture.start({ queueItems: 10 });
     kernel.utilisation = 0.5;
     const seen: number[] = [];
-    const subscription = grainClass.pressure$.subscribe(({ queuedItems }) => seen.push(queuedItems));
+    const subscription = definition.pressure$.subscribe(({ queuedItems }) => seen.push(queuedItems));
     await grain.pushMany(items(0, 2));
     await grain.pushMany(items(2, 4));
     await settled();

@@ -12,8 +12,10 @@ import type {
   RaggedType,
   ScalarType,
   StructType,
-  ValueOf,
 } from '@gpu-bridge/abstractions';
+import type { Observable } from 'rxjs';
+import { pressureFeedOf } from './stream-pressure.js';
+import type { StreamPressure } from './stream-pressure.js';
 
 /** A stream of map-kernel results, as it is declared; each key of it is a grain. */
 export interface StreamOptions<P extends KernelParams = KernelParams> {
@@ -69,6 +71,8 @@ export interface StreamDefinition<P extends KernelParams = KernelParams> {
   readonly waitingPushes: number;
   readonly drainTimeoutMs: number;
   readonly hints: Omit<GpuExecutionHints, 'deadlineNs'>;
+  /** Emits when the depth or the subscribers of one of its grains in this process change, at most once per grain and event-loop turn. */
+  readonly pressure$: Observable<StreamPressure>;
 }
 
 /** What `pushMany` takes: one column per input, all with the same number of items. */
@@ -98,9 +102,7 @@ type Scalar<T> =
       ? bigint | number
       : D extends 'bool'
         ? boolean
-        : ValueOf[D] extends number
-          ? number
-          : never
+        : number
     : never;
 
 /** The results of a stream's kernel. */
@@ -178,6 +180,9 @@ export function defineStream<P extends KernelParams>(options: StreamOptions<P>):
     waitingPushes: integer('waitingPushes', options.waitingPushes ?? 1_024, 1, 1e6),
     drainTimeoutMs: integer('drainTimeoutMs', options.drainTimeoutMs ?? 20_000, 0, MAX_DELAY_MS),
     hints,
+    get pressure$() {
+      return pressureFeedOf(this).pressure$;
+    },
   };
 }
 

@@ -1,12 +1,10 @@
 import type { GrainClass, GrainFactory, GrainOptions, GrainReference, KernelParams } from '@gpu-bridge/abstractions';
-import type { Observable } from 'rxjs';
 import { GpuStreamGrain } from './gpu-stream-grain.js';
 import type { StreamServices } from './gpu-stream-grain.js';
 import { inputLayouts } from './item-columns.js';
 import { SUBSCRIBE_FORM } from './remote-subscription.js';
 import type { StreamDefinition } from './stream-definition.js';
-import { PressureFeed } from './stream-pressure.js';
-import type { StreamPressure } from './stream-pressure.js';
+import { pressureFeedOf } from './stream-pressure.js';
 
 /** A stream grain as its producers and subscribers see it. */
 export type StreamGrainReference<P extends KernelParams> = Pick<
@@ -14,22 +12,15 @@ export type StreamGrainReference<P extends KernelParams> = Pick<
   'push' | 'pushMany' | 'subscribe' | 'pressure'
 >;
 
-/** The class of one stream's grains in a silo. */
-export interface StreamGrainClass<P extends KernelParams> extends GrainClass<GpuStreamGrain<P>> {
-  /** Emits per stream of this silo when its depth or its subscribers change, at most once per event-loop turn. */
-  readonly pressure$: Observable<StreamPressure>;
-}
-
 /** The class of a stream's grains; bind it under `Tokens.GrainClass`. */
 export function streamGrainClass<P extends KernelParams>(
   services: StreamServices,
   definition: StreamDefinition<P>,
-): StreamGrainClass<P> {
-  const feed = new PressureFeed();
+): GrainClass<GpuStreamGrain<P>> {
+  const feed = pressureFeedOf(definition);
   const layouts = inputLayouts(definition.kernel.params);
   return {
     options: optionsOf(definition),
-    pressure$: feed.pressure$,
     create: (context) => new GpuStreamGrain(services, definition, layouts, context, feed),
   };
 }

@@ -24,7 +24,16 @@ export function combinedPressure(queueUse: number, devices: readonly DevicePress
   return { utilisation, pressure: Math.max(use, (use + utilisation) / 2) };
 }
 
-/** Tells of the streams of a class in this silo, at most once per stream and event-loop turn. */
+/** By definition: its grains in this process tell of themselves there. */
+const feeds = new WeakMap<object, PressureFeed>();
+
+export function pressureFeedOf(definition: object): PressureFeed {
+  let feed = feeds.get(definition);
+  if (feed === undefined) feeds.set(definition, (feed = new PressureFeed()));
+  return feed;
+}
+
+/** Tells of the grains of one stream definition, at most once per grain and event-loop turn. */
 export class PressureFeed {
   private readonly subject = new Subject<StreamPressure>();
   readonly pressure$: Observable<StreamPressure> = this.subject.asObservable();

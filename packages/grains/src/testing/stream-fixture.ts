@@ -3,6 +3,7 @@ import type {
   DeactivationReason,
   GpuBridge,
   GpuResult,
+  GrainContext,
   JobState,
   KernelDefinition,
   KernelHandle,
@@ -12,7 +13,7 @@ import type {
 import { FakeClock } from '@gpu-bridge/testkit';
 import type { GpuStreamGrain, StreamServices } from '../stream/gpu-stream-grain.js';
 import { defineStream } from '../stream/stream-definition.js';
-import type { StreamOptions } from '../stream/stream-definition.js';
+import type { StreamDefinition, StreamOptions } from '../stream/stream-definition.js';
 import { streamGrainClass } from '../stream/stream-grain-class.js';
 import type { StreamValue } from '../stream/stream-value.js';
 
@@ -121,16 +122,17 @@ export class StreamFixture {
   request: RequestContext = {};
   /** Holds against idle deactivation that have not been given back. */
   holds = 0;
-  readonly grainClass;
+  readonly definition: StreamDefinition<DoubleParams>;
 
   constructor(options: Partial<StreamOptions<DoubleParams>> = {}, { fencingToken = 1, port }: ActivationOptions = {}) {
     const log = (message: string, fields?: unknown): void => void this.logged.push({ message, fields });
     const logger: Logger = { debug: () => undefined, info: () => undefined, warn: log, error: log };
     const services: StreamServices = { bridge: this.kernel.bridge, clock: this.clock, logger, port };
-    this.grainClass = streamGrainClass(services, defineStream({ kernel: double, ...options }));
+    this.definition = defineStream({ kernel: double, ...options });
+    const grainClass = streamGrainClass(services, this.definition);
     const request = (): RequestContext => this.request;
     const context = {
-      id: { type: this.grainClass.options.type, key: 'k' },
+      id: { type: grainClass.options.type, key: 'k' },
       siloId: 'silo',
       activationId: `silo/${fencingToken}`,
       fencingToken,
@@ -142,7 +144,7 @@ export class StreamFixture {
         return { [Symbol.dispose]: () => void this.holds-- };
       },
     };
-    this.grain = this.grainClass.create(context as unknown as Parameters<typeof this.grainClass.create>[0]);
+    this.grain = grainClass.create(context as unknown as GrainContext);
   }
 
   static async start(

@@ -18,18 +18,27 @@ import {
   walk,
 } from './kernel-examples.js';
 
-it('the example of the README prints what it says', async () => {
+/** What a program writes. */
+async function printedBy(program: () => Promise<unknown>): Promise<unknown[][]> {
   const lines: unknown[][] = [];
   const log = vi.spyOn(console, 'log').mockImplementation((...line: unknown[]) => void lines.push(line));
   try {
-    await import('./readme-example.js');
+    await program();
   } finally {
     log.mockRestore();
   }
-  expect(lines).toEqual([
+  return lines;
+}
+
+it('the example of the README prints what it says', async () => {
+  expect(await printedBy(() => import('./readme-example.js'))).toEqual([
     [0, Float32Array.of(12, 24, 36)],
     ['completed', 'cpu:0', 'leased'],
   ]);
+});
+
+it('the example of resident datasets reads the epoch that it has published', async () => {
+  expect(await printedBy(() => import('./dataset-example.js'))).toEqual([['2026-11-23', Float64Array.of(0.5, 0.25)]]);
 });
 
 const amount = BigInt64Array.of(5n, -2n, -2n, -7n, 2n ** 40n);

@@ -95,7 +95,9 @@ export class LiveView implements ProgressDisplay {
       this.lines.write(`${healthLine(health, work)}\n`);
       return;
     }
-    const { columns = 80, rows = 24 } = this.screen;
+    // A terminal may not know its size, and says 0.
+    const columns = this.screen.columns || 80;
+    const rows = this.screen.rows || 24;
     const visible = healthLines(health, work).slice(0, rows - 1);
     const drawn = visible.map((line) => `${[...line].slice(0, columns).join('')}${REST_OF_LINE}\n`);
     this.screen.write(`${HOME}${drawn.join('')}${REST_OF_SCREEN}`);

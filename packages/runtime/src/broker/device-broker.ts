@@ -26,6 +26,7 @@ import { evacuate } from './evacuation.js';
 import { FairQueue } from './fair-queue.js';
 import { HeldResults } from './held-results.js';
 import { InFlightTable } from './in-flight-table.js';
+import { JobLog } from './job-log.js';
 import { LiveJobs } from './live-jobs.js';
 import { PressureSignal } from './pressure-signal.js';
 import { Reaper } from './reaper.js';
@@ -76,6 +77,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
   private readonly createdMs: number;
   private readonly clock: Clock;
   private readonly logger: Logger;
+  private readonly jobLog: JobLog;
   private readonly pins: ResidentPins;
   private readonly substituteFor: (job: Job) => SelectedDevice | undefined;
   private readonly audit: JobAudit | undefined;
@@ -88,6 +90,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
   ) {
     this.clock = clock;
     this.logger = logger;
+    this.jobLog = new JobLog(host.device.description.id, logger);
     this.pins = pins;
     this.substituteFor = substituteFor;
     this.audit = audit;
@@ -267,6 +270,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
   private endJob(job: Job, state: 'completed' | 'failed' | 'cancelled', error: GpuBridgeError | undefined): void {
     if (job.hasEnded) return;
     job.end(state, error);
+    if (state === 'failed' && error !== undefined) this.jobLog.failed(job, error);
     this.audit?.ended(job);
     this.live.remove(job);
     if (job.batch !== undefined) job.batch.liveJobs--;
@@ -314,6 +318,7 @@ export class DeviceBroker implements JobOwner, KernelHostEvents {
 
   died(executors: readonly EndedExecutor[], reason: string): void {
     const left = this.completions.takeLeft(executors);
+    this.jobLog.died(left, reason);
     this.recovery.died(left, reason);
     for (const { entry } of left) this.settlement.settle(entry.batch);
     this.dispatcher.schedule();

@@ -119,12 +119,17 @@ export function gridJob(kernel: LoadedKernel, args: Record<string, unknown>, lau
 /** Keeps what was logged. */
 export class LogLines implements Logger {
   readonly lines: string[] = [];
+  /** What each line had beside its message. */
+  readonly fields: Readonly<Record<string, unknown>>[] = [];
   readonly debug = this.keep('debug');
   readonly info = this.keep('info');
   readonly warn = this.keep('warn');
   readonly error = this.keep('error');
 
-  private keep(level: string): (message: string) => void {
-    return (message) => void this.lines.push(`${level}: ${message}`);
+  private keep(level: string): (message: string, fields?: Readonly<Record<string, unknown>>) => void {
+    return (message, fields = {}) => {
+      this.lines.push(`${level}: ${message}`);
+      this.fields.push(fields);
+    };
   }
 }

@@ -12,6 +12,7 @@ import { recovery } from './recovery.js';
 import { motifs } from './motifs/benchmark.js';
 import { formatFigure } from './report.js';
 import { stream } from './stream/benchmark.js';
+import { tenants } from './tenants.js';
 import { throughput } from './throughput.js';
 
 const BENCHMARKS = [
@@ -26,6 +27,7 @@ const BENCHMARKS = [
   motifs,
   audit,
   stream,
+  tenants,
 ];
 
 const USAGE = `usage: npm run -s bench -- NAME [--json] [--device ID] [--seconds N]

@@ -7,7 +7,15 @@ describe('every admitted job ends exactly once, whatever dies', () => {
 
   it.runIf(runsAllSeeds)('and all of it happened', () => {
     const wanted = ['readAll', 'survived', 'coalesced', 'deaths', 'expired', 'refused', 'completed', 'CANCELLED'];
-    wanted.push('redirected', 'quarantines', 'returns', 'movedWhileRead', 'stoppedInQuarantine', 'fallbacks');
+    wanted.push(
+      'redirected',
+      'quarantines',
+      'returns',
+      'movedWhileRead',
+      'stoppedInQuarantine',
+      'fallbacks',
+      'overQuota',
+    );
     wanted.push('JOB_POISONED', 'DEADLINE_EXCEEDED', 'BOUNDS_VIOLATION', 'DEVICE_LOST', 'DRAINING');
     expect(wanted.filter((what) => (happened[what] ?? 0) < 5)).toEqual([]);
   });

@@ -70,6 +70,9 @@ export class Invariants {
     const records = executors.flatMap(({ outstanding }) => outstanding);
     if (behind.faultDomain === 'device' && records.some(({ isSuspect }) => isSuspect))
       assert.equal(records.length, 1, 'a suspect is alone on all rings that end with its own');
+    const bob = this.sim.bridge.getTenants().find(({ tenant }) => tenant === 'bob');
+    const quotaBytes = (bob?.arenaQuotaBytes ?? Infinity) * this.sim.devices.length;
+    assert.ok(bob === undefined || bob.arenaBytes <= quotaBytes, 'a tenant has no more memory than its quota');
     assert.ok(info.arena.usedBytes >= 0 && info.arena.usedBytes <= info.arena.capacityBytes);
   }
 
@@ -103,6 +106,7 @@ export class Invariants {
       else if (code === 'DEADLINE_EXCEEDED') assert.ok(hints.deadlineNs !== undefined, why);
       else if (code === 'DEVICE_LOST') assert.ok(this.sim.quarantines.wasEverythingLost, why);
       else if (code === 'DRAINING') assert.equal(this.settings.drainTimeoutMs, HASTY_DRAIN_MS, why);
+      else if (code === 'QUOTA_EXCEEDED') assert.ok(hints.tenant === 'bob' && this.history.allocations.length > 0, why);
       else assert.ok(code === 'ARENA_EXHAUSTED' && this.history.allocations.length > 0, why);
     }
   }

@@ -82,6 +82,8 @@ export interface SimSetting {
   readonly executors: number;
   readonly arenaBytes: number;
   readonly faultDomain: 'executor' | 'device';
+  /** The devices' own, by which entries take time. Default: the simulation's. */
+  readonly clock?: FakeClock;
 }
 
 /** A bridge on reference devices that run nothing by themselves, on a clock that only the simulation moves. */

@@ -11,6 +11,8 @@ export const HASTY_DRAIN_MS = 5;
 export interface SimSettings {
   readonly queueLimit: number;
   readonly tenantQueueLimit: number;
+  /** Arena of each device that the tenant bob may have, MiB. */
+  readonly quotaMiB: number;
   readonly slotsInFlight: number;
   readonly drainTimeoutMs: number;
   /** Its devices are given up after a few deaths. */
@@ -29,16 +31,17 @@ export function drawSettings(random: SeededRandom): SimSettings {
   const executors = 1 + random.below(3);
   const arenaBytes = 2 ** (15 + random.below(5));
   const behind = { devices, faultDomain, executors, arenaBytes } as const;
-  return { queueLimit, tenantQueueLimit, slotsInFlight, drainTimeoutMs, losesDevices, behind };
+  const quotaMiB = random.below(2) === 0 ? Infinity : (arenaBytes * (1 + random.below(8))) / 16 / 2 ** 20;
+  return { queueLimit, tenantQueueLimit, quotaMiB, slotsInFlight, drainTimeoutMs, losesDevices, behind };
 }
 
 export function optionsOf(settings: SimSettings): GpuBridgeOptions {
-  const { queueLimit, tenantQueueLimit, slotsInFlight, losesDevices, drainTimeoutMs } = settings;
+  const { queueLimit, tenantQueueLimit, quotaMiB, slotsInFlight, losesDevices, drainTimeoutMs } = settings;
   return {
     kernels: simKernels,
     cpu: false,
     broker: { queueLimit, slotsInFlight, resultRetentionMs: 300 },
-    tenants: { defaults: { queueLimit: tenantQueueLimit }, named: { ada: { weight: 3 } } },
+    tenants: { defaults: { queueLimit: tenantQueueLimit }, named: { ada: { weight: 3 }, bob: { arenaMiB: quotaMiB } } },
     health: {
       slotBudgetMs: SLOT_BUDGET_MS,
       checkIntervalMs: 5,

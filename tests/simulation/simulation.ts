@@ -23,7 +23,12 @@ type Happened = Readonly<Record<string, number>>;
 
 /** One run of the runtime under a schedule drawn from a seed. */
 export class Simulation {
-  private readonly history = { jobs: [] as TrackedJob[], allocations: [] as Allocation<unknown>[], refused: 0 };
+  private readonly history = {
+    jobs: [] as TrackedJob[],
+    allocations: [] as Allocation<unknown>[],
+    refused: 0,
+    overQuota: 0,
+  };
   private readonly byHandle = new Map<unknown, TrackedJob>();
   private readonly kernels: ReadonlyMap<string, SimKernel>;
   private readonly slowReaders = new SlowReaders();
@@ -65,7 +70,7 @@ export class Simulation {
     for (const allocation of allocations) allocation.dispose();
     // What ended while it ran may still have been in a ring when the device closed.
     if (endsByItself) this.invariants.checkNothingLeft();
-    return { ...onDevices, ...this.countJobs(), stoppedInQuarantine };
+    return { ...onDevices, ...this.countJobs(), stoppedInQuarantine, overQuota: this.history.overQuota };
   }
 
   // --- what happens --------------------------------------------------------------------------------------------------
@@ -129,6 +134,10 @@ export class Simulation {
       return;
     }
     if (GpuBridgeError.is(error, 'ARENA_EXHAUSTED')) return;
+    if (GpuBridgeError.is(error, 'QUOTA_EXCEEDED')) {
+      this.history.overQuota++;
+      return;
+    }
     assert.ok(this.sim.quarantines.wasEverythingLost && GpuBridgeError.is(error, 'DEVICE_LOST'), String(error));
   }
 
@@ -143,7 +152,8 @@ export class Simulation {
       this.history.allocations.push(allocation);
       return allocation;
     } catch (error) {
-      assert.ok(GpuBridgeError.is(error, 'ARENA_EXHAUSTED'), String(error));
+      const isFull = GpuBridgeError.is(error, 'ARENA_EXHAUSTED') || GpuBridgeError.is(error, 'QUOTA_EXCEEDED');
+      assert.ok(isFull, String(error));
       return undefined;
     }
   }

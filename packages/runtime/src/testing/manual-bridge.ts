@@ -1,4 +1,4 @@
-import { inout, resolveOptions, u32 } from '@gpu-bridge/abstractions';
+import { inout, input, output, resolveOptions, u32 } from '@gpu-bridge/abstractions';
 import type { BrokerOptions, GpuExecutionHints, KernelHandle, TenantsOptions } from '@gpu-bridge/abstractions';
 import { BodyCompiler, FakeClock, ReferenceBackend } from '@gpu-bridge/testkit';
 import type { ReferenceBackendOptions, ReferenceDevice } from '@gpu-bridge/testkit';
@@ -29,13 +29,22 @@ const triple = definitionOf('triple', {
   },
 });
 
+/** Writes every other element only: the rest shows what was in its memory before. */
+const sparse = definitionOf('sparse', {
+  kind: 'grid',
+  params: { x: input(u32), y: output(u32) },
+  body: (k: { global: { x: number } }, { x, y }: { x: number[]; y: number[] }) => {
+    if (k.global.x % 2 === 0) y[k.global.x] = x[k.global.x]!;
+  },
+});
+
 /** A bridge over devices that run an entry only when the test steps them, and that are given up after two deaths. */
 export async function startManualBridge(options: ManualSetting = {}) {
   const { broker = {}, tenants = {}, names = ['a', 'b'], device: setting = {} } = options;
   const clock = new FakeClock(1_000_000n, 2_000n);
   const backends = names.map((name) => new ReferenceBackend({ name, manual: true, executors: 1, clock, ...setting }));
   const health = { maxDeathsPerMinute: 1, quarantineMs: 5_000, slotBudgetMs: 50 };
-  const resolved = resolveOptions({ kernels: [increment, triple], cpu: false, broker, tenants, health });
+  const resolved = resolveOptions({ kernels: [increment, triple, sparse], cpu: false, broker, tenants, health });
   const logger = new LogLines();
   const catalog = new KernelCatalog(new BodyCompiler());
   const feature = new GpuHostFeature(backends, catalog, resolved, clock, logger);

@@ -26,3 +26,8 @@ export type { StreamGrainReference } from './stream/stream-grain-class.js';
 export type { StreamPressure } from './stream/stream-pressure.js';
 export type { StreamSubscription, SubscribeOptions } from './stream/stream-subscription.js';
 export type { StreamBatch, StreamFailure, StreamGap, StreamPosition, StreamValue } from './stream/stream-value.js';
+export type { ComputeArgs, ComputeOptions } from './resident/compute-call.js';
+export { GpuResidentGrain } from './resident/gpu-resident-grain.js';
+export type { ResidentInfo } from './resident/gpu-resident-grain.js';
+export type { ResidentDefinition, ResidentServices } from './resident/resident-definition.js';
+export { getResidentGrain, residentGrainClass } from './resident/resident-grain-class.js';

@@ -17,17 +17,23 @@ const logger: Logger = { debug: ignore, info: ignore, warn: ignore, error: ignor
 export class InProcessTestCluster implements AsyncDisposable {
   private readonly clock: Clock = new SystemClock();
   private readonly cluster = new InProcessCluster({ clock: this.clock, logger, storage: 'memory' });
-  private readonly stops: (() => Promise<void>)[] = [];
+  private readonly stops = new Map<string, () => Promise<void>>();
 
   constructor(private readonly newPort: () => ClusterPort = () => this.cluster.port()) {}
 
-  async start(siloId: string, options: GpuBridgeHostOptions): Promise<Container> {
+  /** @param prepare - what a host does to its container before the start. */
+  async start(
+    siloId: string,
+    options: GpuBridgeHostOptions,
+    prepare: (container: Container) => void = () => undefined,
+  ): Promise<Container> {
     const container = new Container();
     const host = addGpuBridge(container, { silo: { siloId }, ...options });
     container.rebind<Logger>(Tokens.Logger).toConstantValue(logger);
     container.bind(Tokens.ClusterPort).toConstantValue(this.newPort());
+    prepare(container);
     await host.start();
-    this.stops.unshift(() => host.stop());
+    this.stops.set(siloId, () => host.stop());
     return container;
   }
 
@@ -43,8 +49,15 @@ export class InProcessTestCluster implements AsyncDisposable {
     await expect.poll(active).toBe(silos);
   }
 
+  /** Drains a silo, and ends it. */
+  async stop(siloId: string): Promise<void> {
+    const stop = this.stops.get(siloId);
+    this.stops.delete(siloId);
+    await stop?.();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const stop of this.stops) await stop();
+    for (const siloId of [...this.stops.keys()].reverse()) await this.stop(siloId);
     await this.cluster.close();
   }
 }

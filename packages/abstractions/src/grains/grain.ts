@@ -101,6 +101,12 @@ export interface GrainOptions {
 export interface GrainClass<G extends object = object> {
   readonly options: GrainOptions;
   create(context: GrainContext): G & Grain;
+  /**
+   * What `RemoteSide.call` may name beside methods: functions of the silo rather than of an activation, for what a call has
+   * left on it and its caller still wants when the grain is active elsewhere. Neither queue, nor filters, nor fencing are
+   * in their way; anybody in the cluster may call them, so they check their arguments and whose request it is.
+   */
+  readonly followUps?: Readonly<Record<string, (request: RequestContext, ...args: unknown[]) => unknown>>;
 }
 
 /** Names a grain type to a caller, and carries the type of its methods; every `GrainClass` names its own. */

@@ -24,8 +24,9 @@ export interface RemoteForm<A extends unknown[] = unknown[], R = unknown> {
 export interface RemoteSide {
   readonly siloId: string;
   /**
-   * Calls another method of the same grain, in that very incarnation of the silo and never elsewhere; it is not placed, so
-   * it is not refused as `SILO_BUSY`, and not bound by the deadline and the signal of the first call.
+   * Calls another method of the same grain, or one of its class's `followUps`, in that very incarnation of the silo and never
+   * elsewhere; it is not placed, so it is not refused as `SILO_BUSY`, and not bound by the deadline and the signal of the first
+   * call. A keyed grain may be on another silo by then: follow-ups are still there.
    *
    * @param args - plain data.
    * @returns plain data, or an async iterable of it.
@@ -34,8 +35,10 @@ export interface RemoteSide {
   /**
    * Makes the call anew, placed elsewhere, for when its stream has ended with `OUTCOME_UNKNOWN` because the silo died;
    * undefined where the method is not idempotent. Rejects as a call does.
+   *
+   * @param change - gives the arguments of the new call, where they shall be others.
    */
-  readonly again: (() => Promise<RemoteStream>) | undefined;
+  readonly again: ((change?: (args: readonly unknown[]) => unknown[]) => Promise<RemoteStream>) | undefined;
 }
 
 /** A streamed call that was made anew. */

@@ -1,3 +1,4 @@
+import { GpuBridgeError } from '@gpu-bridge/abstractions';
 import type { ColumnBatch, GpuKernel, GpuResult, KernelHandle } from '@gpu-bridge/abstractions';
 import { OutcomeStream } from './outcome-stream.js';
 import type { JobOwners, PublishedJobs } from './published-jobs.js';
@@ -32,10 +33,25 @@ export interface BatchExecution<TOut> extends Disposable {
   dispose(): void;
 }
 
-/** What the batch grains of one silo share. */
-export interface BatchHost {
+/** What the grains of one type share on a silo. */
+export interface JobHost {
   readonly siloId: string;
   readonly jobs: PublishedJobs;
+}
+
+/**
+ * Before anything is queued: a mistake found when the results are read would come too late.
+ *
+ * @throws GpuBridgeError `INVALID_ARGUMENT`
+ */
+export function checkReadOptions(options: ReadOptions): void {
+  if (typeof options !== 'object' || options === null) {
+    throw GpuBridgeError.invalidArgument('options', options, 'an object');
+  }
+  const { mode } = options;
+  if (mode !== undefined && mode !== 'copy' && mode !== 'borrow') {
+    throw GpuBridgeError.invalidArgument('options.mode', mode, 'copy or borrow');
+  }
 }
 
 /** Joins a handle with the reading of its results. Job id and result are asked of the handle only when used. */
@@ -44,8 +60,10 @@ export class AdmittedBatch<TIn, TOut> implements BatchExecution<TOut> {
     private readonly kernel: GpuKernel<TIn, TOut>,
     readonly handle: KernelHandle<TOut>,
     private readonly options: ReadOptions,
-    private readonly host: BatchHost,
+    private readonly host: JobHost,
     private readonly owners: JobOwners,
+    /** Of the dataset that it reads. */
+    private readonly epoch?: string,
   ) {}
 
   get jobId(): string {
@@ -78,8 +96,18 @@ export class AdmittedBatch<TIn, TOut> implements BatchExecution<TOut> {
 
   /** For a caller on another silo. */
   outcomeStream(): AsyncIterable<unknown> {
-    return new OutcomeStream(this.handle as KernelHandle<never>, this.host.jobs, this.owners);
+    return new OutcomeStream(
+      { handle: this.handle as KernelHandle<never>, kernel: this.kernel, owners: this.owners },
+      this.host.jobs,
+      this.epoch,
+    );
   }
+}
+
+/** `toStream` of the methods that give executions. */
+export function outcomesOf(execution: BatchExecution<Record<string, unknown>>): AsyncIterable<unknown> {
+  if (execution instanceof AdmittedBatch) return execution.outcomeStream();
+  throw GpuBridgeError.invalidArgument('execution', execution, 'what a grain of this silo returned');
 }
 
 /** Begins to read when it is iterated, not before. */

@@ -13,7 +13,7 @@ import type {
 } from '@gpu-bridge/abstractions';
 import { EXECUTE_FORM, EXECUTE_GRID_FORM } from './batch-remote-form.js';
 import { GpuBatchGrain } from './gpu-batch-grain.js';
-import { PublishedJobs } from './published-jobs.js';
+import { PublishedJobs, followUpsOf } from './published-jobs.js';
 
 /**
  * Stateless and placed by its director, per call, by what the devices of the silos have free; reentrant, so that a call never
@@ -39,7 +39,11 @@ export type BatchGrainReference<P extends KernelParams> = Pick<
 /** The class of batch grains on a bridge's devices; bind it under `Tokens.GrainClass`. */
 export function batchGrainClass(bridge: GpuBridge): GrainClass<GpuBatchGrain> {
   const jobs = new PublishedJobs();
-  return { options: OPTIONS, create: (context) => new GpuBatchGrain(bridge, context, jobs) };
+  return {
+    options: OPTIONS,
+    create: (context) => new GpuBatchGrain(bridge, context, jobs),
+    followUps: followUpsOf(jobs, bridge),
+  };
 }
 
 /**

@@ -8,12 +8,12 @@ import type {
   GridLaunch,
   RemoteForm,
 } from '@gpu-bridge/abstractions';
-import { AdmittedBatch } from './batch-execution.js';
+import { outcomesOf } from './batch-execution.js';
 import type { BatchExecution, ReadOptions } from './batch-execution.js';
+import { packHints, unpackHints } from './job-hints.js';
 import { RemoteBatch } from './remote-batch.js';
 
 type Columns = Record<string, unknown>;
-type Hints = GpuExecutionHints | undefined;
 type Tail = [hints?: GpuExecutionHints, signal?: AbortSignal, options?: ReadOptions];
 
 /**
@@ -27,7 +27,7 @@ export const EXECUTE_FORM: RemoteForm<[Columns, ...Tail], BatchExecution<Columns
     return [items as Columns, ...unpackTail(tail, clock)];
   },
   placement: ([, hints], target) => placementOf(hints, target),
-  toStream,
+  toStream: outcomesOf,
   fromStream: (values, remote) => RemoteBatch.open(values, remote),
 };
 
@@ -39,25 +39,12 @@ export const EXECUTE_GRID_FORM: RemoteForm<[Columns, GridLaunch, ...Tail], Batch
     return [args as Columns, launch as GridLaunch, ...unpackTail(tail, clock)];
   },
   placement: ([, , hints], target) => placementOf(hints, target),
-  toStream,
+  toStream: outcomesOf,
   fromStream: (values, remote) => RemoteBatch.open(values, remote),
 };
 
-function toStream(execution: BatchExecution<Columns>): AsyncIterable<unknown> {
-  if (execution instanceof AdmittedBatch) return execution.outcomeStream();
-  throw GpuBridgeError.invalidArgument('execution', execution, 'what a batch grain of this silo returned');
-}
-
-/** `[hints without the deadline, ns left]`; hints that are no object stay as they are. */
 function packTail([hints, signal, options]: Tail, clock: Clock): unknown[] {
   return [packHints(hints, clock), signal, options];
-}
-
-function packHints(hints: Hints, clock: Clock): unknown {
-  if (typeof hints !== 'object' || hints === null || Array.isArray(hints)) return hints;
-  if (typeof hints.deadlineNs !== 'bigint') return [hints, undefined];
-  const { deadlineNs, ...rest } = hints;
-  return [rest, deadlineNs - clock.nowNs()];
 }
 
 function unpackTail(packed: readonly unknown[], clock: Clock): Tail {
@@ -67,18 +54,6 @@ function unpackTail(packed: readonly unknown[], clock: Clock): Tail {
     throw GpuBridgeError.invalidArgument('signal', signal, 'an AbortSignal');
   // Options and hints are checked by the grain and its kernel, as those of local callers are.
   return [unpackHints(hints, clock), signal, options as ReadOptions | undefined];
-}
-
-function unpackHints(packed: unknown, clock: Clock): Hints {
-  if (!Array.isArray(packed)) return packed as Hints;
-  const [rest, leftNs] = packed as unknown[];
-  if (typeof rest !== 'object' || rest === null || ('deadlineNs' in rest && typeof rest.deadlineNs === 'bigint'))
-    throw GpuBridgeError.invalidArgument('hints', rest, 'an object whose deadline is packed');
-  if (leftNs === undefined) return rest;
-  if (typeof leftNs !== 'bigint' || leftNs >= 2n ** 63n)
-    throw GpuBridgeError.invalidArgument('hints.deadlineNs', leftNs, 'a bigint of ns that are left');
-  const deadlineNs = clock.nowNs() + leftNs;
-  return { ...rest, deadlineNs: deadlineNs < 0n ? 0n : deadlineNs };
 }
 
 /** The kernel must be loaded there; the hints say on what. */

@@ -1,5 +1,5 @@
 import { GpuBridgeError } from '@gpu-bridge/abstractions';
-import type { ColumnBatch, RequestContext } from '@gpu-bridge/abstractions';
+import type { ColumnBatch, GrainContext, RequestContext } from '@gpu-bridge/abstractions';
 import { FakeClock } from '@gpu-bridge/testkit';
 import { describe, expect, test } from 'vitest';
 import { Loopback, Site } from '../testing/loopback.js';
@@ -25,8 +25,11 @@ async function activated(stub: StubBridge, request?: RequestContext): Promise<Gp
 const ROUTES: Readonly<Record<string, (stub: StubBridge) => Promise<Caller>>> = {
   direct: (stub) => activated(stub),
   'through messages': async (stub) => {
-    const site = new Site('silo-b', await activated(stub));
-    const loopback = new Loopback(batchGrainClass(stub.bridge).options, [site], new FakeClock());
+    const batches = batchGrainClass(stub.bridge);
+    const grain = batches.create(contextOf('scale') as GrainContext);
+    await grain.onActivate();
+    const site = new Site('silo-b', grain, batches.followUps);
+    const loopback = new Loopback(batches.options, [site], new FakeClock());
     return {
       execute: (...args) => loopback.call('execute', args) as ReturnType<Caller['execute']>,
       executeGrid: (...args) => loopback.call('executeGrid', args) as ReturnType<Caller['executeGrid']>,

@@ -1,5 +1,5 @@
-import type { GpuResult, KernelHandle } from '@gpu-bridge/abstractions';
-import type { JobOwners, PublishedJobs } from './published-jobs.js';
+import type { GpuResult } from '@gpu-bridge/abstractions';
+import type { PublishedJob, PublishedJobs } from './published-jobs.js';
 
 /** How a job ended, but for the error that made it: the stream ends with that. */
 export type PackedResult = Omit<GpuResult, 'error'> & { readonly hasError: boolean };
@@ -8,6 +8,8 @@ export type PackedResult = Omit<GpuResult, 'error'> & { readonly hasError: boole
 export interface PackedAdmission {
   readonly jobId: string;
   readonly kernelId: string;
+  /** Of the dataset that it reads, for a job that is made anew: it must read the same one. */
+  readonly epoch: string | undefined;
 }
 
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
@@ -24,11 +26,11 @@ export class OutcomeStream implements AsyncIterableIterator<unknown> {
   private result: GpuResult | undefined;
 
   constructor(
-    private readonly handle: KernelHandle<never>,
+    private readonly job: PublishedJob,
     private readonly jobs: PublishedJobs,
-    owners: JobOwners,
+    private readonly epoch: string | undefined,
   ) {
-    jobs.publish(handle, owners);
+    jobs.publish(job);
   }
 
   [Symbol.asyncIterator](): this {
@@ -36,14 +38,18 @@ export class OutcomeStream implements AsyncIterableIterator<unknown> {
   }
 
   async next(): Promise<IteratorResult<unknown>> {
-    const { handle } = this;
+    const { handle } = this.job;
+    const { epoch } = this;
     switch (this.step) {
       case 'admitted':
         this.step = 'running';
-        return { done: false, value: { jobId: handle.jobId, kernelId: handle.kernelId } satisfies PackedAdmission };
+        return {
+          done: false,
+          value: { jobId: handle.jobId, kernelId: handle.kernelId, epoch } satisfies PackedAdmission,
+        };
       case 'running': {
         const { error, ...rest } = (this.result = await handle.result);
-        this.jobs.markEnded(handle);
+        this.jobs.markEnded(this.job);
         this.step = error === undefined ? 'over' : 'failed';
         return { done: false, value: { ...rest, hasError: error !== undefined } satisfies PackedResult };
       }
@@ -57,8 +63,8 @@ export class OutcomeStream implements AsyncIterableIterator<unknown> {
 
   return(): Promise<IteratorResult<unknown>> {
     if (this.result === undefined && this.step !== 'over') {
-      this.handle.dispose();
-      this.jobs.forget(this.handle.jobId);
+      this.job.handle.dispose();
+      this.jobs.forget(this.job.handle.jobId);
     }
     this.step = 'over';
     return Promise.resolve(DONE);

@@ -8,7 +8,7 @@ import { batchGrainClass } from './batch-grain-class.js';
 import type { BatchExecution } from './batch-execution.js';
 import { GpuBatchGrain } from './gpu-batch-grain.js';
 import type { UntypedColumns } from './gpu-batch-grain.js';
-import { PublishedJobs } from './published-jobs.js';
+import { PublishedJobs, followUpsOf } from './published-jobs.js';
 
 /** Silos with a bridge each; calls go to one after the other. */
 class Cluster {
@@ -35,7 +35,7 @@ class Cluster {
       cluster.bridges.map(async ({ prefix: siloId, bridge }, i) => {
         const grain = new GpuBatchGrain(bridge, contextOf(siloId), cluster.jobs[i]!);
         await grain.onActivate();
-        return new Site(siloId, grain);
+        return new Site(siloId, grain, followUpsOf(cluster.jobs[i]!, bridge));
       }),
     );
     return cluster;
@@ -201,24 +201,22 @@ describe('what a silo keeps of a job', () => {
       },
     };
     const jobs = new PublishedJobs();
-    const grainOf = async (tenant?: string): Promise<GpuBatchGrain> => {
-      const request = tenant === undefined ? {} : { tenant };
-      const grain = new GpuBatchGrain(counting, { ...contextOf('a'), request }, jobs);
-      await grain.onActivate();
-      return grain;
-    };
+    const request = { tenant: 'acme' };
+    const grain = new GpuBatchGrain(counting, { ...contextOf('a'), request }, jobs);
+    await grain.onActivate();
     const form = batchGrainClass(bridge).options.remoteForms!['execute']!;
-    form.toStream!(await (await grainOf('acme')).execute({}, { tenant: 'billing' }));
-    const other = await grainOf('other');
+    form.toStream!(await grain.execute({}, { tenant: 'billing' }));
+    const { readRemote, giveUpRemote } = followUpsOf(jobs, counting);
     const code = { code: 'FOREIGN_HANDLE', details: { what: 'job a-1', tenant: 'other' } };
-    expect(() => other.readRemote('a-1')).toThrow(expect.objectContaining(code) as Error);
-    for (const how of ['cancel', 'dispose'] as const)
-      await expect(other.giveUpRemote('a-1', how)).rejects.toMatchObject(code);
-    await expect(grainOf().then((nobody) => nobody.readRemote('a-1'))).rejects.toMatchObject({ code: code.code });
-    expect([stub.cancelled, stub.disposed, jobs.find('a-1')]).toMatchObject([[], [], { jobId: 'a-1' }]);
+    const other = { tenant: 'other' };
+    const refusal = expect.objectContaining(code) as Error;
+    expect(() => readRemote!(other, 'a-1')).toThrow(refusal);
+    for (const how of ['cancel', 'dispose']) expect(() => giveUpRemote!(other, 'a-1', how)).toThrow(refusal);
+    expect(() => readRemote!({}, 'a-1')).toThrow(/FOREIGN_HANDLE/);
+    expect([stub.cancelled, stub.disposed, jobs.find('a-1')?.handle]).toMatchObject([[], [], { jobId: 'a-1' }]);
     expect(refused).toEqual([...new Array<string>(3).fill('other: job a-1'), 'default: job a-1']);
-    await (await grainOf('billing')).giveUpRemote('a-1', 'cancel'); // whose job it is
-    await (await grainOf('acme')).giveUpRemote('a-1', 'dispose'); // who submitted it
+    giveUpRemote!({ tenant: 'billing' }, 'a-1', 'cancel'); // whose job it is
+    giveUpRemote!(request, 'a-1', 'dispose'); // who submitted it
     expect([stub.cancelled, stub.disposed]).toEqual([['a-1'], ['a-1']]);
   });
 

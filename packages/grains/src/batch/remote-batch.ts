@@ -3,6 +3,7 @@ import type { ColumnBatch, GpuResult, RemoteSide } from '@gpu-bridge/abstraction
 import type { BatchExecution } from './batch-execution.js';
 import { batchFrom, unpackBatch } from './packed-batch.js';
 import { RemoteRun } from './remote-run.js';
+import type { Repeat } from './remote-run.js';
 
 /** How often a job begins anew because its silo died; more of that is no bad luck but the job's doing. */
 const MOST_REPEATS = 3;
@@ -26,8 +27,12 @@ export class RemoteBatch<TOut> implements BatchExecution<TOut> {
     this.result = this.follow();
   }
 
-  static async open<TOut>(values: AsyncIterable<unknown>, remote: RemoteSide): Promise<RemoteBatch<TOut>> {
-    return new RemoteBatch<TOut>(await RemoteRun.begin(values, remote));
+  static async open<TOut>(
+    values: AsyncIterable<unknown>,
+    remote: RemoteSide,
+    repeat?: Repeat,
+  ): Promise<RemoteBatch<TOut>> {
+    return new RemoteBatch<TOut>(await RemoteRun.begin(values, remote, repeat));
   }
 
   get jobId(): string {

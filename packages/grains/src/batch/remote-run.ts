@@ -4,20 +4,30 @@ import type { PackedAdmission, PackedResult } from './outcome-stream.js';
 
 const OUTCOMES = new Set<unknown>(['completed', 'failed', 'cancelled'] satisfies GpuResult['outcome'][]);
 
+/** The arguments of a call that is made anew, for a job that read this epoch. */
+export type Repeat = (args: readonly unknown[], epoch: string | undefined) => unknown[];
+
 /** One admission of a job on one silo, as its caller on another one sees it. */
 export class RemoteRun {
+  readonly jobId: string;
+
   private constructor(
-    readonly jobId: string,
-    private readonly kernelId: string,
+    private readonly admission: PackedAdmission,
     private readonly values: AsyncIterator<unknown>,
     private readonly remote: RemoteSide,
-  ) {}
+    private readonly repeat: Repeat | undefined,
+  ) {
+    this.jobId = admission.jobId;
+  }
 
-  /** @param values - of the call's `OutcomeStream`. */
-  static async begin(values: AsyncIterable<unknown>, remote: RemoteSide): Promise<RemoteRun> {
+  /**
+   * @param values - of the call's `OutcomeStream`.
+   * @param repeat - default: the same arguments.
+   */
+  static async begin(values: AsyncIterable<unknown>, remote: RemoteSide, repeat?: Repeat): Promise<RemoteRun> {
     const iterator = values[Symbol.asyncIterator]();
     const value: unknown = (await iterator.next()).value;
-    if (isAdmission(value)) return new RemoteRun(value.jobId, value.kernelId, iterator, remote);
+    if (isAdmission(value)) return new RemoteRun(value, iterator, remote, repeat);
     await iterator.return?.();
     throw malformed('admission');
   }
@@ -58,8 +68,9 @@ export class RemoteRun {
 
   /** The job anew, elsewhere; undefined where that may not be. */
   async again(): Promise<RemoteRun | undefined> {
-    const stream = await this.remote.again?.();
-    return stream && RemoteRun.begin(stream.values, stream.remote);
+    const { repeat, admission } = this;
+    const stream = await this.remote.again?.(repeat && ((args) => repeat(args, admission.epoch)));
+    return stream && RemoteRun.begin(stream.values, stream.remote, repeat);
   }
 
   /** The end of a job of which nothing more will be heard: where it ran is not known, and left empty. */
@@ -73,12 +84,12 @@ export class RemoteRun {
       : known;
     return {
       jobId,
-      kernelId: this.kernelId as KernelId,
+      kernelId: this.admission.kernelId as KernelId,
       outcome: GpuBridgeError.is(error, 'CANCELLED') ? 'cancelled' : 'failed',
       error,
       itemCount: 0,
       tenant: '',
-      epoch: undefined,
+      epoch: this.admission.epoch,
       deviceId: '',
       deviceType: 'cpu',
       backend: '',
@@ -93,8 +104,9 @@ export class RemoteRun {
 }
 
 function isAdmission(value: unknown): value is PackedAdmission {
-  const { jobId, kernelId } = (value ?? {}) as Partial<Record<keyof PackedAdmission, unknown>>;
-  return typeof jobId === 'string' && typeof kernelId === 'string';
+  const { jobId, kernelId, epoch } = (value ?? {}) as Partial<Record<keyof PackedAdmission, unknown>>;
+  const isEpoch = epoch === undefined || typeof epoch === 'string';
+  return typeof jobId === 'string' && typeof kernelId === 'string' && isEpoch;
 }
 
 /** The rest of it is for the caller to show, and as the silo of this cluster wrote it. */

@@ -1,19 +1,25 @@
 import { GpuBridgeError } from '@gpu-bridge/abstractions';
-import type { Clock, GrainOptions, RemoteForm, RemoteSide } from '@gpu-bridge/abstractions';
+import type { Clock, GrainClass, GrainOptions, RemoteForm, RemoteSide } from '@gpu-bridge/abstractions';
 
 type Method = (...args: unknown[]) => unknown;
 
 /** A silo that is called through messages. */
 export class Site {
-  readonly grain: Readonly<Record<string, Method>>;
+  private readonly grain: Readonly<Record<string, Method>>;
   private readonly mourners = new Set<(error: Error) => void>();
   private isDead = false;
 
   constructor(
     readonly siloId: string,
     grain: object,
+    private readonly followUps: NonNullable<GrainClass['followUps']> = {},
   ) {
     this.grain = grain as Readonly<Record<string, Method>>;
+  }
+
+  run(method: string, args: readonly unknown[]): unknown {
+    const followUp = this.followUps[method];
+    return followUp === undefined ? this.grain[method]!(...args) : followUp({}, ...args);
   }
 
   /** Everything that waits for it hears that it is gone. */
@@ -71,14 +77,14 @@ export class Loopback {
         const value = await this.run(site, other, copied(otherArgs) as unknown[]);
         return isIterable(value) ? this.cross(value, site) : copied(value);
       },
-      again: this.options.idempotent === 'all' ? () => this.send(method, args) : undefined,
+      again: mayRepeat(this.options, method) ? (change) => this.send(method, change?.(args) ?? args) : undefined,
     };
     return { values: this.cross(form.toStream(result), site), remote, form };
   }
 
   private async run(site: Site, method: string, args: readonly unknown[]): Promise<unknown> {
     try {
-      return await site.hear(Promise.resolve(site.grain[method]!(...args)));
+      return await site.hear(Promise.resolve(site.run(method, args)));
     } catch (error) {
       throw rebuilt(error);
     }
@@ -113,6 +119,10 @@ export class Loopback {
     };
     return crossing;
   }
+}
+
+function mayRepeat({ idempotent }: Pick<GrainOptions, 'idempotent'>, method: string): boolean {
+  return idempotent === 'all' || (idempotent?.includes(method) ?? false);
 }
 
 function isIterable(value: unknown): value is AsyncIterable<unknown> {

@@ -30,7 +30,7 @@ export class GrainSlot implements ActivationOwner, CallTarget {
 
   constructor(
     readonly id: GrainId,
-    private readonly grain: RegisteredGrain,
+    readonly grain: RegisteredGrain,
     private readonly silo: SlotHost,
   ) {
     this.pool = new ActivationPool(grain.maxActivations);

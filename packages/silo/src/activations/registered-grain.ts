@@ -91,6 +91,12 @@ export class RegisteredGrain implements RoutedType {
     return method;
   }
 
+  /** What a call has left on this silo can be asked for by it. */
+  followUp(name: string): NonNullable<GrainClass['followUps']>[string] | undefined {
+    const { followUps } = this.grainClass;
+    return followUps !== undefined && Object.hasOwn(followUps, name) ? followUps[name] : undefined;
+  }
+
   /** Throws when this silo is not where an activation belongs. */
   place(target: GrainId): void {
     this.placements.confirm(this, target);

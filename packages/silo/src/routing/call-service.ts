@@ -41,6 +41,8 @@ export class CallService implements CallReceiver {
         { grain: type, known: [] },
         `silo ${siloId} does not host grains of type ${type}`,
       );
+    const followUp = table.grain.followUp(call.method);
+    if (followUp !== undefined) return followUp(call.request, ...call.args);
     const slot = table.slot(key);
     if (table.grain.keyed) this.checkOwnership(call, slot);
     if (!call.placed) return this.run(call, table.grain, slot);

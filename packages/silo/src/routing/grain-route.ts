@@ -78,7 +78,9 @@ export abstract class GrainRoute {
     return {
       siloId: afar === undefined ? this.shared.siloId : siloIdOf(afar),
       call: (method, args) => this.callThere(afar, new GrainMethod(this.id.type, method), args, call.request.tenant),
-      again: isIdempotent(this.type, call.method.name) ? () => this.deliverAgain(call, form) : undefined,
+      again: isIdempotent(this.type, call.method.name)
+        ? (change) => this.deliverAgain(change === undefined ? call : { ...call, args: change(call.args) }, form)
+        : undefined,
     };
   }
 
@@ -98,6 +100,8 @@ export abstract class GrainRoute {
     const call = { method, args: [...args], request: tenant === undefined ? {} : { tenant } };
     try {
       if (afar !== undefined) return await this.send(afar, call, { fencingToken: 0, placed: false });
+      const followUp = this.slot!.grain.followUp(method.name);
+      if (followUp !== undefined) return await followUp(call.request, ...args);
       return (await this.callHere(call)).value;
     } catch (error) {
       throw reasonOf(error);

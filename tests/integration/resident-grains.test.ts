@@ -4,9 +4,11 @@ import type { DatasetStore, GrainFactory } from '@gpu-bridge/abstractions';
 import { getResidentGrain } from '@gpu-bridge/grains';
 import type { BatchExecution, ResidentDefinition } from '@gpu-bridge/grains';
 import type { GpuBridgeHostOptions } from '@gpu-bridge/hosting';
+import { Silo } from '@gpu-bridge/silo';
 import type { Container } from 'inversify';
 import { describe, expect, test } from 'vitest';
 import { InProcessTestCluster } from '../support/cluster/in-process-test-cluster.js';
+import { until } from '../support/silo.js';
 import { COLUMNS, MemorySource, bindResident, filled, plus, valuesOf } from '../support/resident.js';
 
 type Definition = ResidentDefinition<typeof COLUMNS>;
@@ -45,6 +47,12 @@ async function epochOf(execution: BatchExecution<{ readonly y: Uint32Array }>, b
   return epoch!;
 }
 
+function gate() {
+  let open!: () => void;
+  const passed = new Promise<void>((resolve) => (open = resolve));
+  return { passed, open };
+}
+
 describe('a resident grain', () => {
   test('answers every call from one epoch, published or migrated as it may be, and fails none', async () => {
     const definition = definitionWith(new MemorySource());
@@ -68,17 +76,20 @@ describe('a resident grain', () => {
     );
     const places = new Set<string>();
     const tokens: number[] = [];
-    for (let round = 2; round <= 9; round++) {
-      expect(await owner.publish(filled(round))).toBe(`${round}`);
-      await expect.poll(() => seen.has(`${round}`)).toBe(true);
-      const { siloId, fencingToken, epoch } = await owner.describe();
-      expect(epoch).toBe(`${round}`);
-      places.add(siloId);
-      tokens.push(fencingToken);
-      if (round % 2 === 0) await owner.migrate(siloId === 'a' ? 'b' : 'a');
+    try {
+      for (let round = 2; round <= 9; round++) {
+        expect(await owner.publish(filled(round))).toBe(`${round}`);
+        await until(() => seen.has(`${round}`), `epoch ${round} answers`);
+        const { siloId, fencingToken, epoch } = await owner.describe();
+        expect(epoch).toBe(`${round}`);
+        places.add(siloId);
+        tokens.push(fencingToken);
+        if (round % 2 === 0) await owner.migrate(siloId === 'a' ? 'b' : 'a');
+      }
+    } finally {
+      over = true;
+      await Promise.all(callers);
     }
-    over = true;
-    await Promise.all(callers);
     expect([...places].sort()).toEqual(['a', 'b']);
     expect(tokens).toEqual(tokens.toSorted((x, y) => x - y));
     expect(seen).toEqual(new Set(['1', '2', '3', '4', '5', '6', '7', '8', '9']));
@@ -146,32 +157,30 @@ describe('a resident grain', () => {
   test('goes on under a new activation, and refuses what a replaced one publishes', async () => {
     const source = new MemorySource();
     const definition = definitionWith(source);
-    await using silos = await start(definition);
-    const grain = grainOf(silos.front, definition);
+    await using cluster = new InProcessTestCluster();
+    const silo = await cluster.start('a', DEVICE, bindResident(definition));
+    const grain = grainOf(silo, definition);
     await grain.publish(filled(1));
-    const { siloId } = await grain.describe();
-    const [holder, other] = siloId === 'a' ? [silos.a, silos.b] : [silos.b, silos.a];
-    // In the middle of a publish, the silo that has the grain loses its place.
-    let arrived!: () => void;
-    let go!: () => void;
-    const saving = new Promise<void>((resolve) => (arrived = resolve));
-    const goOn = new Promise<void>((resolve) => (go = resolve));
+    const before = await grain.describe();
+    // In the middle of a publish, the silo loses its place, and with it the grain.
+    const saving = gate();
+    const goOn = gate();
     source.onSave = () => {
-      arrived();
-      return goOn;
+      saving.open();
+      return goOn.passed;
     };
-    const zombie = grainOf(holder, definition).publish(filled(2));
-    const refused = expect(zombie).rejects.toMatchObject({ code: 'LEASE_FENCED' });
-    await saving;
-    const { Silo } = await import('@gpu-bridge/silo');
-    await holder.get(Silo).fenceKeyed();
-    source.onSave = () => Promise.resolve();
-    const successor = grainOf(other, definition);
-    expect(await successor.publish(filled(3))).toBe('3');
-    go();
+    const refused = expect(grain.publish(filled(2))).rejects.toMatchObject({ code: 'LEASE_FENCED' });
+    await saving.passed;
+    await silo.get(Silo).fenceKeyed();
+    const after = await grain.describe();
+    expect(after.fencingToken).toBeGreaterThan(before.fencingToken);
+    expect(await epochOf(await grain.compute(plus, { by: 1 }), 1)).toBe('1');
+    goOn.open();
     await refused;
+    expect(source.saved.has('table/a@2')).toBe(true);
+    expect(await epochOf(await grain.compute(plus, { by: 1 }), 1)).toBe('1');
+    expect(await grain.publish(filled(3))).toBe('3');
     expect(await epochOf(await grain.compute(plus, { by: 1 }), 1)).toBe('3');
-    expect((await grain.describe()).epoch).toBe('3');
   });
 
   test('says what is lost when nothing saved it, and does not move before', async () => {

@@ -60,6 +60,6 @@ export function filled(value: number, elements = 256): Data {
 
 export async function valuesOf(execution: BatchExecution<{ readonly y: Uint32Array }>): Promise<number[]> {
   const values: number[] = [];
-  for await (const { columns } of execution.batches) values.push(...columns.y);
+  for await (const { columns } of execution.batches) for (const value of columns.y) values.push(value);
   return values;
 }

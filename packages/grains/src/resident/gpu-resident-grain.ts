@@ -267,7 +267,8 @@ export class GpuResidentGrain<TState = undefined, C extends DatasetColumns = Dat
   }
 
   private async warm(epoch: string): Promise<void> {
-    await this.services.store.adopt(this.dataset.id, epoch);
+    // Comes behind what an activation that was replaced here still publishes; nothing of this grain waits for it or goes by it.
+    this.services.store.adopt(this.dataset.id, epoch).catch(() => undefined);
     (await this.open(epoch, this.owner)).release();
   }
 

@@ -2,6 +2,7 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { GpuBridgeError, RETRY_ADVICE, checkHints, resolveOptions } from '@gpu-bridge/abstractions';
+import { resolveAuditOptions } from '@gpu-bridge/audit';
 import { resolveNatsClusterOptions } from '@gpu-bridge/cluster-nats';
 import { resolveSiloOptions } from '@gpu-bridge/silo';
 import { describe, expect, it } from 'vitest';
@@ -48,6 +49,16 @@ describe('tables of options', () => {
     for (const [name, fallback, range] of rows) {
       checkDefault(name!, fallback!, defaults.get(name!));
       checkRange(name!, range!, (value) => resolveNatsClusterOptions({ ...needed, [name!]: value }));
+    }
+  });
+
+  it('list every option of an audit log with its default and its range', () => {
+    const rows = tableBelow(OPERATIONS, 'Audit');
+    const defaults = flatten({ ...resolveAuditOptions({ folder: 'audit' }), folder: undefined, kernels: undefined });
+    expect(names(rows)).toEqual([...defaults.keys()].sort());
+    for (const [name, fallback, range] of rows) {
+      if (name !== 'kernels') checkDefault(name!, fallback!, defaults.get(name!));
+      checkRange(`audit.${name!}`, range!, (value) => resolveAuditOptions({ folder: 'audit', [name!]: value }));
     }
   });
 

@@ -51,7 +51,7 @@ describe('verifyLog', () => {
 
   it('names the record of any byte that was changed', () => {
     using log = new LogFolder();
-    log.write(3);
+    log.write(2, { segmentBytes: 200 });
     const layout = log.layout();
     expect(log.files()).toHaveLength(3);
     let mask = 1;

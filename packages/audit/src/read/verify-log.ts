@@ -10,7 +10,7 @@ import { HASH_BYTES } from '../format/sha256.js';
 import { SegmentFile, segmentsIn } from './segment-file.js';
 
 /** Something that is not as it was written. */
-export interface LogProblem {
+interface LogProblem {
   /** Number of the record that it is about; the first missing one where records are missing. */
   readonly record: number;
   /** File that it was found in. */

@@ -12,7 +12,7 @@ import { nameOf, replayInputs } from './replay-inputs.js';
 type Columns = Record<string, unknown>;
 
 /** An output that came out otherwise. */
-export interface ColumnDifference {
+interface ColumnDifference {
   /** `out`, `out.field`, `out.counts`. */
   readonly column: string;
   readonly recorded: { readonly bytes: number; readonly digest: string };
@@ -29,7 +29,7 @@ export interface ReplayReport {
   readonly differences: readonly ColumnDifference[];
 }
 
-export interface Replay {
+interface Replay {
   readonly job: StoredJob;
   /** Of a bridge whose recorder is `captured`. */
   readonly kernel: GpuKernel<Columns, Columns>;

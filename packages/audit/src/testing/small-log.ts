@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { u32, input, output, argumentLayout } from '@gpu-bridge/abstractions';
-import type { AuditPolicy, EndedJob } from '@gpu-bridge/abstractions';
+import type { EndedJob } from '@gpu-bridge/abstractions';
 import { encodeJob } from '../format/record.js';
 import { SegmentFile, segmentsIn } from '../read/segment-file.js';
 import { SEGMENT_HEADER_BYTES } from '../format/segment.js';
@@ -50,9 +50,9 @@ export class LogFolder implements Disposable {
   }
 
   /** A log of so many records, closed. */
-  write(count: number, policy: AuditPolicy = 'inputs-and-outputs'): void {
-    const log = this.open();
-    for (let i = 0; i < count; i++) append(log, i, policy);
+  write(count: number, more: Partial<LogSettings> = {}): void {
+    const log = this.open(more);
+    for (let i = 0; i < count; i++) append(log, i);
     log.close();
   }
 
@@ -85,17 +85,14 @@ export class LogFolder implements Disposable {
   }
 }
 
-export function append(log: LogWriter, number: number, policy: AuditPolicy = 'inputs-and-outputs'): void {
+/** A record of which everything is kept. */
+export function append(log: LogWriter, number: number): void {
   const x = Uint32Array.of(number, number + 1);
   const job = endedJob(
     number,
     x,
     x.map((value) => value * 2),
   );
-  const columns = [...job.inputs, ...job.outputs].map(({ bytes }, i) => ({
-    bytes,
-    isStored: policy === 'inputs-and-outputs' || (policy === 'inputs' && i === 0),
-    hasDigest: true,
-  }));
-  log.append(Buffer.from(encodeJob(job, policy)), columns);
+  const columns = [...job.inputs, ...job.outputs].map(({ bytes }) => ({ bytes, isStored: true, hasDigest: true }));
+  log.append(Buffer.from(encodeJob(job, 'inputs-and-outputs')), columns);
 }

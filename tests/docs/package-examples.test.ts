@@ -21,3 +21,8 @@ it('the example of packages/compute-cpu loads a kernel into every executor', asy
   const lines = await printedBy(() => import('./compute-cpu-example.js'));
   expect(lines).toEqual([['loaded'], ['loaded']]);
 });
+
+it('the example of stream grains pushes items and reads their results', async () => {
+  const lines = await printedBy(() => import('./stream-example.js'));
+  expect(lines).toEqual([[1.5], [4], [5], [6]]);
+});

@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { GpuBridgeError, RETRY_ADVICE, checkHints, resolveOptions } from '@gpu-bridge/abstractions';
 import { resolveAuditOptions } from '@gpu-bridge/audit';
 import { resolveNatsClusterOptions } from '@gpu-bridge/cluster-nats';
+import { defineStream } from '@gpu-bridge/grains';
 import { resolveSiloOptions } from '@gpu-bridge/silo';
 import { describe, expect, it } from 'vitest';
 import { startSilo } from '../support/silo.js';
+import { cube } from './kernel-examples.js';
 import { filesIn, read, root, tableBelow } from './documents.js';
 
 const OPERATIONS = read('docs/OPERATIONS.md');
@@ -59,6 +61,18 @@ describe('tables of options', () => {
     for (const [name, fallback, range] of rows) {
       if (name !== 'kernels') checkDefault(name!, fallback!, defaults.get(name!));
       checkRange(`audit.${name!}`, range!, (value) => resolveAuditOptions({ folder: 'audit', [name!]: value }));
+    }
+  });
+
+  it('list every option of a stream with its default and its range', () => {
+    const rows = tableBelow(OPERATIONS, 'Stream grains');
+    const needed = { kernel: cube };
+    const { pressure$: _, ...defaults } = defineStream(needed);
+    const { kernel, uniforms, hints, ...others } = defaults;
+    expect(names(rows)).toEqual([...flatten(others).keys(), ...Object.keys({ kernel, uniforms, hints })].sort());
+    for (const [name, fallback, range] of rows) {
+      checkDefault(name!, fallback!, flatten(others).get(name!));
+      checkRange(name!, range!, (value) => defineStream({ ...needed, ...nested(name!.split('.'), value) }));
     }
   });
 

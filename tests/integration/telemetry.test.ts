@@ -17,6 +17,7 @@ import type { Container } from 'inversify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { InProcessTestCluster } from '../support/cluster/in-process-test-cluster.js';
 import { spin } from '../support/kernels.js';
+import { startSilo } from '../support/silo.js';
 import { read, tableBelow } from '../docs/documents.js';
 
 const TRACE_ID = '0af7651916cd43dd8448eb211c80319c';
@@ -115,6 +116,17 @@ describe('telemetry', () => {
     expect(attempts.map(parentIdOf)).toEqual(Array(3).fill(idOf(job)));
     for (const { status } of attempts) expect(status.message).toMatch(/150 ms|budget|slot/);
     expect(job.attributes).toMatchObject({ 'error.type': 'JOB_POISONED', 'gpu_bridge.job.outcome': 'failed' });
+  });
+
+  it('says nothing of a silo that was not asked to, and puts nothing around its calls', async () => {
+    await using silo = await startSilo({ kernels: [spin], cpu: { workers: 1 } });
+    spans.reset();
+    const grain = getBatchGrain(silo.container.get<GrainFactory>(Tokens.GrainFactory), spin, { traceparent });
+    const execution = await grain.execute({ rounds: Uint32Array.of(1), x: Uint32Array.of(1) });
+    expect((await execution.result).outcome).toBe('completed');
+    execution.dispose();
+    expect(spans.getFinishedSpans()).toEqual([]);
+    expect(silo.container.isBound(Tokens.GrainCallFilter)).toBe(false);
   });
 
   it('tells the metrics that the documentation lists, and no others', async () => {

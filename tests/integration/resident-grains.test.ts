@@ -3,9 +3,10 @@ import { Tokens } from '@gpu-bridge/abstractions';
 import type { DatasetStore, GrainFactory } from '@gpu-bridge/abstractions';
 import { getResidentGrain } from '@gpu-bridge/grains';
 import type { BatchExecution, ResidentDefinition } from '@gpu-bridge/grains';
+import { addGpuBridge } from '@gpu-bridge/hosting';
 import type { GpuBridgeHostOptions } from '@gpu-bridge/hosting';
 import { Silo } from '@gpu-bridge/silo';
-import type { Container } from 'inversify';
+import { Container } from 'inversify';
 import { describe, expect, test } from 'vitest';
 import { InProcessTestCluster } from '../support/cluster/in-process-test-cluster.js';
 import { until } from '../support/silo.js';
@@ -231,5 +232,23 @@ describe('a resident grain', () => {
       code: 'DATASET_NOT_FOUND',
     });
     expect((await grain.describe()).epoch).toBe('1');
+  });
+
+  test('lives as long as its silo where nothing keeps state', async () => {
+    const definition = definitionWith();
+    const container = new Container();
+    const host = addGpuBridge(container, { ...DEVICE, silo: { idleAfterMs: 1, sweepIntervalMs: 1 } });
+    bindResident(definition)(container);
+    await host.start();
+    try {
+      const grain = grainOf(container, definition);
+      await grain.publish(filled(1));
+      await until(() => container.get(Silo).getInfo().activations === 0, 'it is collected');
+      expect(await epochOf(await grain.compute(plus, { by: 1 }), 1)).toBe('1');
+      expect(await grain.publish(filled(2))).toBe('2');
+      await expect(grain.migrate()).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    } finally {
+      await host.stop();
+    }
   });
 });

@@ -1,5 +1,12 @@
 import { GpuBridgeError, Tokens } from '@gpu-bridge/abstractions';
-import type { DatasetData, DatasetSource, DatasetStore, GpuBridge, GrainClass } from '@gpu-bridge/abstractions';
+import type {
+  DatasetColumns,
+  DatasetData,
+  DatasetSource,
+  DatasetStore,
+  GpuBridge,
+  GrainClass,
+} from '@gpu-bridge/abstractions';
 import { residentGrainClass } from '@gpu-bridge/grains';
 import type { BatchExecution, ResidentDefinition } from '@gpu-bridge/grains';
 import { input, mapKernel, output, u32, uniform } from '@gpu-bridge/kernels';
@@ -39,8 +46,8 @@ export class MemorySource implements DatasetSource<typeof COLUMNS> {
 }
 
 /** Binds the class as a host does. */
-export function bindResident(
-  definition: ResidentDefinition<typeof COLUMNS>,
+export function bindResident<C extends DatasetColumns>(
+  definition: ResidentDefinition<C>,
 ): (container: Pick<Container, 'bind'>) => void {
   return (container) => {
     container

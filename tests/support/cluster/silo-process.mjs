@@ -1,7 +1,9 @@
 // A silo in a process of its own: forked by silo-processes.ts, told by messages what to do.
 import { register } from 'node:module';
 import { Tokens } from '@gpu-bridge/abstractions';
-import { Silo, addGpuBridge } from '@gpu-bridge/hosting';
+import { residentGrainClass } from '@gpu-bridge/grains';
+import { Silo, addGpuBridge, folderDatasetSource } from '@gpu-bridge/hosting';
+import { u32 } from '@gpu-bridge/kernels';
 import { Container } from 'inversify';
 import { gate, testGrains } from './test-grains.mjs';
 
@@ -15,18 +17,32 @@ async function testKernels() {
   return [spin];
 }
 
+/** `spun` of the tests: resident grains whose data go to `spin`. */
+function bindResident(kernels, source) {
+  const definition = { type: 'spun', columns: { x: u32 }, source, kernels };
+  container
+    .bind(Tokens.GrainClass)
+    .toResolvedValue(
+      (bridge, store) => residentGrainClass(bridge, store, definition),
+      [Tokens.GpuBridge, Tokens.DatasetStore],
+    )
+    .inSingletonScope();
+}
+
 const actions = {
   /** `cpuWorkers` 0: no device. */
-  async start({ siloId, cluster, silo = {}, cpuWorkers = 0 }) {
+  async start({ siloId, cluster, silo = {}, cpuWorkers = 0, datasetFolder }) {
     container = new Container();
+    const kernels = cpuWorkers > 0 ? await testKernels() : [];
     host = addGpuBridge(container, {
       cpu: cpuWorkers > 0 && { workers: cpuWorkers, arenaMiB: 64 },
-      kernels: cpuWorkers > 0 ? await testKernels() : [],
+      kernels,
       requireDevice: cpuWorkers > 0,
       silo: { siloId, ...silo },
       cluster,
     });
     for (const grain of testGrains()) container.bind(Tokens.GrainClass).toConstantValue(grain);
+    if (datasetFolder !== undefined) bindResident(kernels, folderDatasetSource(datasetFolder));
     await host.start();
     return container.get(Silo).getInfo();
   },

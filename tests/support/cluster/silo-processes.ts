@@ -20,6 +20,8 @@ export interface SiloProcessOptions {
   readonly silo?: SiloOptions;
   /** CPU workers of its device, which has the kernel `spin`; 0 (default): no device. */
   readonly cpuWorkers?: number;
+  /** Epochs of the resident grains `spun`, which the silo hosts then. */
+  readonly datasetFolder?: string;
   /** A command that runs another, such as `ip netns exec`; its last argument is the name of ours. */
   readonly within?: readonly [program: string, ...args: string[]];
 }

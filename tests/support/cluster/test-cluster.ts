@@ -45,6 +45,7 @@ export interface TestClusterOptions {
   /** Of every silo, the test's own member included. */
   readonly silo?: SiloOptions;
   readonly cpuWorkers?: number;
+  readonly datasetFolder?: string;
   /** Whether the exit of a silo process is reported to the cluster at once. */
   readonly supervised?: boolean;
 }
@@ -112,8 +113,12 @@ export class TestCluster implements AsyncDisposable {
   /** Adds a silo process to those there are. @param options - what differs from the others. */
   async addSilo(options: Partial<SiloProcessOptions> = {}): Promise<SiloProcess> {
     const siloId = `silo-${this.added++}`;
-    const { silo = {}, cpuWorkers = 0 } = this.options;
-    const started = await SiloProcess.start({ siloId, cluster: this.engine(), silo, cpuWorkers, ...options });
+    const { silo = {}, cpuWorkers = 0, datasetFolder } = this.options;
+    const started = await SiloProcess.start({
+      ...{ siloId, cluster: this.engine(), silo, cpuWorkers },
+      ...(datasetFolder !== undefined && { datasetFolder }),
+      ...options,
+    });
     this.ends.push(() => started.kill());
     this.silos.push(started);
     this.silos.sort((a, b) => a.siloId.localeCompare(b.siloId));

@@ -8,6 +8,7 @@ import type {
   GpuKernel,
   Grain,
   GrainContext,
+  GrainStorage,
   KernelDefinition,
   KernelHandle,
   KernelInputs,
@@ -45,7 +46,8 @@ const MOST_PINS = 64;
 
 /**
  * A dataset with a name: large inputs that stay on a device, in epochs, and kernels that compute on them where they are. The
- * epoch that is current stands in grain storage; the data are the dataset store's and its source's.
+ * epoch that is current stands in grain storage, in a silo alone in that silo's memory; the data are the dataset store's and its
+ * source's.
  *
  * Publishing is in order, one after the other. Computing waits for neither: it goes to the epoch that is current when it is
  * called, and its result names it.
@@ -57,6 +59,8 @@ export class GpuResidentGrain<TState = undefined, C extends DatasetColumns = Dat
   protected readonly dataset: DatasetDefinition<C>;
   private readonly source: 'none' | 'read-only' | 'saves';
   private record: ResidentRecord = NEW_RECORD;
+  /** Undefined in a silo alone: what the store of the silo knows is all there is then. */
+  private storage: GrainStorage | undefined;
   private writing: Promise<unknown> = Promise.resolve();
   private readonly pinned = new Map<string, Disposable>();
 
@@ -78,7 +82,9 @@ export class GpuResidentGrain<TState = undefined, C extends DatasetColumns = Dat
       ...(tenant !== undefined && { tenant }),
       ...(sharedWith !== undefined && { sharedWith }),
     });
-    this.record = residentRecord(await this.context.storage.read(), this.dataset.id);
+    this.storage = storageOf(this.context);
+    this.record =
+      this.storage === undefined ? this.recordOfStore() : residentRecord(await this.storage.read(), this.dataset.id);
     const { current, pins } = this.record;
     if (current === null) return;
     // Whatever is wrong with it, whoever computes hears of it; and a new epoch can be published.
@@ -228,8 +234,9 @@ export class GpuResidentGrain<TState = undefined, C extends DatasetColumns = Dat
     return this.record.state as TState | undefined;
   }
 
-  /** @throws GpuBridgeError as `context.storage.write`, which belongs to this class. */
+  /** @throws GpuBridgeError as `context.storage.write`; `context.storage` itself belongs to this class. */
   protected async saveState(state: TState): Promise<void> {
+    if (this.storage === undefined) this.storage = this.context.storage; // throws: nothing would keep it
     await this.write(() => ({ state }));
   }
 
@@ -270,6 +277,16 @@ export class GpuResidentGrain<TState = undefined, C extends DatasetColumns = Dat
     // Comes behind what an activation that was replaced here still publishes; nothing of this grain waits for it or goes by it.
     this.services.store.adopt(this.dataset.id, epoch).catch(() => undefined);
     (await this.open(epoch, this.owner)).release();
+  }
+
+  /** In a silo alone an activation comes after another of the same silo, and finds what that one left in the store. */
+  private recordOfStore(): ResidentRecord {
+    const epochs = this.services.store.list().filter(({ id }) => id === this.dataset.id);
+    const current = epochs.find(({ isCurrent }) => isCurrent);
+    if (current === undefined) return NEW_RECORD;
+    const { siloId } = this.context;
+    const lastNumber = Math.max(0, ...epochs.map(({ epoch }) => Number(epoch)).filter(Number.isSafeInteger));
+    return { ...NEW_RECORD, lastNumber, current: { epoch: current.epoch, siloId, isSaved: this.source === 'saves' } };
   }
 
   private async hold(epoch: string): Promise<void> {
@@ -321,11 +338,20 @@ export class GpuResidentGrain<TState = undefined, C extends DatasetColumns = Dat
   private write(change: (record: ResidentRecord) => Partial<ResidentRecord>): Promise<void> {
     const written = this.writing.then(async () => {
       const next = { ...this.record, ...change(this.record) };
-      await this.context.storage.write(next);
+      await this.storage?.write(next);
       this.record = next;
     });
     this.writing = written.catch(() => undefined);
     return written;
+  }
+}
+
+function storageOf(context: GrainContext): GrainStorage | undefined {
+  try {
+    return context.storage;
+  } catch (error) {
+    if (GpuBridgeError.is(error, 'STORAGE_UNAVAILABLE')) return undefined;
+    throw error;
   }
 }
 

@@ -1,4 +1,5 @@
 import { invariant } from '@gpu-bridge/abstractions';
+import type { TenantAccount } from '../tenancy/tenant-account.js';
 import { Residue } from './residue.js';
 
 /** Every block starts and ends on a cache line, so two jobs never share one. */
@@ -16,6 +17,10 @@ export class ArenaBlock {
   previous: ArenaBlock | undefined;
   next: ArenaBlock | undefined;
   isFree = false;
+  /** Against whose quota it counts, while it is taken. */
+  holder: TenantAccount | undefined;
+  /** It comes back by itself: a batch. */
+  comesBack = false;
 
   constructor(
     /** Byte offset in the device's memory, a multiple of 64. */
@@ -44,7 +49,7 @@ export class ArenaAllocator {
     invariant(offset % ALIGN === 0, 'the arena starts on a cache line');
     this.capacityBytes = sizeBytes - (sizeBytes % ALIGN);
     if (this.capacityBytes > 0)
-      this.insert(new ArenaBlock(offset, this.capacityBytes, new Residue(undefined, this.capacityBytes)));
+      this.insert(new ArenaBlock(offset, this.capacityBytes, Residue.of(undefined, this.capacityBytes)));
   }
 
   get usedBytes(): number {

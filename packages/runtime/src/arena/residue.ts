@@ -3,51 +3,78 @@ const MOST_SPANS = 64;
 /** Owner of what belongs to more than one. */
 const MIXED = Symbol('mixed');
 
-interface Span {
-  /** Undefined: nobody's; the memory is as it came. */
-  readonly owner: string | symbol | undefined;
-  sizeBytes: number;
+class Span {
+  /** @param owner - undefined: nobody's; the memory is as it came. */
+  constructor(
+    public owner: string | symbol | undefined,
+    public sizeBytes: number,
+    public next?: Span,
+  ) {}
 }
 
-/** Whose bytes lie in a run of memory, in the order of addresses. */
+/** Whose bytes lie in a run of memory, in the order of addresses. A list of spans: every job splits one and joins one. */
 export class Residue {
-  private spans: Span[];
+  private constructor(
+    private readonly first: Span,
+    private last: Span,
+    private count: number,
+  ) {}
 
   /** @param owner - of all of it; undefined for memory that nobody has used. */
-  constructor(owner: string | undefined, sizeBytes: number) {
-    this.spans = [{ owner, sizeBytes }];
+  static of(owner: string | undefined, sizeBytes: number): Residue {
+    const span = new Span(owner, sizeBytes);
+    return new Residue(span, span, 1);
   }
 
   /** Keeps the first bytes. @param sizeBytes - less than there are. @returns the rest. */
   splitAt(sizeBytes: number): Residue {
-    let at = 0;
-    let before = 0;
-    while (before + this.spans[at]!.sizeBytes <= sizeBytes) before += this.spans[at++]!.sizeBytes;
-    const cut = this.spans[at]!;
-    const rest = new Residue(undefined, 0);
-    rest.spans = this.spans.splice(at);
-    const kept = sizeBytes - before;
-    if (kept > 0) {
-      this.spans.push({ owner: cut.owner, sizeBytes: kept });
-      cut.sizeBytes -= kept;
+    let cut = this.first;
+    let kept = 1;
+    let leftBytes = sizeBytes;
+    for (; cut.sizeBytes < leftBytes; kept++) {
+      leftBytes -= cut.sizeBytes;
+      cut = cut.next!;
     }
+    let behind = cut.next;
+    let behindCount = this.count - kept;
+    if (cut.sizeBytes > leftBytes) {
+      behind = new Span(cut.owner, cut.sizeBytes - leftBytes, behind);
+      behindCount++;
+      cut.sizeBytes = leftBytes;
+    }
+    const rest = new Residue(behind!, this.last === cut ? behind! : this.last, behindCount);
+    cut.next = undefined;
+    this.last = cut;
+    this.count = kept;
     return rest;
   }
 
   /** The run grows by its right neighbour, which is used up. */
   append(right: Residue): void {
-    const last = this.spans[this.spans.length - 1]!;
-    const [first, ...others] = right.spans;
-    if (first!.owner === last.owner) last.sizeBytes += first!.sizeBytes;
-    else this.spans.push(first!);
-    for (const span of others) this.spans.push(span);
-    if (this.spans.length > MOST_SPANS) this.coarsen();
+    const { last } = this;
+    const { first } = right;
+    if (first.owner === last.owner) {
+      last.sizeBytes += first.sizeBytes;
+      last.next = first.next;
+      this.last = first.next === undefined ? last : right.last;
+      this.count += right.count - 1;
+    } else {
+      last.next = first;
+      this.last = right.last;
+      this.count += right.count;
+    }
+    if (this.count > MOST_SPANS) this.coarsen();
+  }
+
+  /** Whether all of it is `owner`'s. */
+  isAllOf(owner: string): boolean {
+    return this.count === 1 && this.first.owner === owner;
   }
 
   /** Calls back for what others than `owner` have left there, by offset from the run's start. */
   foreignTo(owner: string, found: (offset: number, sizeBytes: number) => void): void {
     let offset = 0;
-    for (const span of this.spans) {
+    for (let span: Span | undefined = this.first; span !== undefined; span = span.next) {
       if (span.owner !== undefined && span.owner !== owner) found(offset, span.sizeBytes);
       offset += span.sizeBytes;
     }
@@ -55,14 +82,14 @@ export class Residue {
 
   /** Joins neighbours two by two. Memory that nobody has used stays apart: it is the large rest of an arena. */
   private coarsen(): void {
-    const joined: Span[] = [];
-    for (let i = 0; i < this.spans.length; i += 2) {
-      const left = this.spans[i]!;
-      const right = this.spans[i + 1];
-      if (right === undefined) joined.push(left);
-      else if (left.owner === undefined || right.owner === undefined) joined.push(left, right);
-      else joined.push({ owner: MIXED, sizeBytes: left.sizeBytes + right.sizeBytes });
+    for (let span: Span | undefined = this.first; span?.next !== undefined; span = span.next) {
+      const next: Span = span.next;
+      if (span.owner === undefined || next.owner === undefined) continue;
+      span.owner = MIXED;
+      span.sizeBytes += next.sizeBytes;
+      span.next = next.next;
+      if (this.last === next) this.last = span;
+      this.count--;
     }
-    this.spans = joined;
   }
 }

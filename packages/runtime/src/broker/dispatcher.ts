@@ -122,7 +122,7 @@ export class Dispatcher {
       // Memory comes back when batches end or are read.
       const willComeBack = batch === 'quota' ? staging.arena.awaits(tenant.name) : staging.hasLiveBatches;
       if (!willComeBack) this.giveUpNext(tenant, lane, batch);
-      else if (batch === 'quota') lane.isShort = true;
+      else if (batch === 'quota') queue.holdBack(lane);
       return batch;
     }
     queue.count(tenant, -batch.jobs.length);

@@ -86,7 +86,7 @@ describe('FairQueue', () => {
     for (const job of [large, jobOf('a', 'low'), jobOf('b')]) queue.enqueue(job);
     const { lane } = queue.next()!;
     expect(lane.peek()).toBe(large);
-    lane.isShort = true;
+    queue.holdBack(lane);
     expect(takeNext(queue, () => 1)!.tenant).toBe('b');
     expect(queue.next()).toBeUndefined();
     queue.enqueue(jobOf('a', 'high'));

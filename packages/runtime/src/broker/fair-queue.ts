@@ -114,6 +114,8 @@ export class FairQueue {
   /** Grows whenever nothing waits: nobody has a share to keep to then. */
   private period = 0;
   private total = 0;
+  /** Whether a lane may wait for memory. */
+  private hasShort = false;
 
   /** @param weightOf - of a tenant, above 0. */
   constructor(private readonly weightOf: (tenant: string) => number) {}
@@ -171,6 +173,7 @@ export class FairQueue {
       this.retireIfIdle(tenant);
     }
     if (this.total === 0) {
+      this.hasShort = false;
       this.period++;
       this.virtualNs = 0;
     }
@@ -192,8 +195,15 @@ export class FairQueue {
     if (tenant.place >= 0) this.active.sink(tenant);
   }
 
+  /** The lane's next job waits until memory of its tenant comes back; other tenants go on. */
+  holdBack(lane: Lane): void {
+    lane.isShort = true;
+    this.hasShort = true;
+  }
+
   /** Lets a tenant's lanes try again. @returns whether any waited for that. */
   letGoOn(name: string): boolean {
+    if (!this.hasShort) return false;
     const tenant = this.tenants.get(name);
     if (tenant?.lanes.some(({ isShort }) => isShort) !== true) return false;
     for (const lane of tenant.lanes) lane.isShort = false;

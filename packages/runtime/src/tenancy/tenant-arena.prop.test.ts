@@ -66,6 +66,21 @@ describe('TenantArena', () => {
     expect([accounts.of('ada').wipedBytes, accounts.of('bob').wipedBytes]).toEqual([0, 512]);
   });
 
+  it('wipes too much rather than too little where more tenants had pieces of a run than are kept apart', async () => {
+    const { arena, accounts, memory, take } = await open(2 ** 16);
+    const pieces = Array.from({ length: 300 }, (_, i) => take(TENANTS[i % 2]!, 64));
+    const [start] = pieces;
+    for (const [i, { offset, sizeBytes }] of pieces.entries()) memory.u8.fill(1 + (i % 2), offset, offset + sizeBytes);
+    for (const piece of pieces) arena.free(piece);
+    const whole = take('ada', 300 * 64);
+    expect(whole.offset).toBe(start!.offset);
+    expect(memory.u8.subarray(whole.offset, whole.offset + whole.sizeBytes).includes(2)).toBe(false);
+    const wiped = accounts.of('ada').wipedBytes;
+    expect([wiped >= 150 * 64, wiped <= 300 * 64]).toEqual([true, true]);
+    take('ada', 64); // what nobody has used
+    expect(accounts.of('ada').wipedBytes).toBe(wiped);
+  });
+
   it('counts against the quota what is taken, until it is freed, and tells whom memory came back to', async () => {
     const { arena, accounts } = await open(2 ** 16, 2 ** -10); // 1 KiB each
     const told: string[] = [];

@@ -21,12 +21,6 @@ export interface ArenaReclaimer {
   reclaimFrom(tenant: string, sizeBytes: number): boolean;
 }
 
-/** A block, and against whose quota it counts until it is freed. */
-interface Holding {
-  readonly account: TenantAccount;
-  readonly purpose: BlockPurpose;
-}
-
 /**
  * A device's arena as tenants share it: each block counts against its tenant's quota, and holds nothing that another tenant
  * has left there. Everything that takes arena memory takes it here: batches, allocations, datasets.
@@ -38,7 +32,6 @@ export class TenantArena {
   reclaimer: ArenaReclaimer | undefined;
 
   private readonly allocator: ArenaAllocator;
-  private readonly holdings = new Map<ArenaBlock, Holding>();
 
   /** @param device - the number under which tenants' accounts keep what they have on it. */
   constructor(
@@ -76,8 +69,9 @@ export class TenantArena {
     let block = this.allocator.allocate(sizeBytes);
     if (block === undefined && this.reclaimer?.reclaim(sizeBytes) === true) block = this.allocator.allocate(sizeBytes);
     if (block === undefined) return 'arena';
-    this.charge(account, purpose, block.sizeBytes);
-    this.holdings.set(block, { account, purpose });
+    block.holder = account;
+    block.comesBack = purpose === 'batch';
+    this.charge(account, block.comesBack, block.sizeBytes);
     this.wipe(block, account, zeroed);
     return block;
   }
@@ -89,12 +83,12 @@ export class TenantArena {
 
   /** The block is its tenant's no more; what lies in it stays until somebody else gets it. */
   free(block: ArenaBlock): void {
-    const holding = this.holdings.get(block);
-    invariant(holding !== undefined, 'a block is freed where it was allocated');
-    this.holdings.delete(block);
-    this.charge(holding.account, holding.purpose, -block.sizeBytes);
+    const { holder } = block;
+    invariant(holder !== undefined, 'a block is freed once');
+    block.holder = undefined;
+    this.charge(holder, block.comesBack, -block.sizeBytes);
     this.allocator.free(block);
-    this.refunded(holding.account.name);
+    this.refunded(holder.name);
   }
 
   /** The error of what does not stay within the tenant's quota. */
@@ -122,20 +116,21 @@ export class TenantArena {
     return missingBytes <= 0 || this.reclaimer?.reclaimFrom(name, missingBytes) === true;
   }
 
-  private charge(account: TenantAccount, purpose: BlockPurpose, bytes: number): void {
+  private charge(account: TenantAccount, comesBack: boolean, bytes: number): void {
     const use = account.on(this.device);
     use.arenaBytes += bytes;
-    if (purpose === 'batch') use.batchBytes += bytes;
+    if (comesBack) use.batchBytes += bytes;
   }
 
   /** Kernels may leave gaps in what they write, and read what they have not written. */
   private wipe(block: ArenaBlock, account: TenantAccount, zeroed: boolean): void {
     const { u8 } = this.memory;
+    if (!zeroed && block.residue.isAllOf(account.name)) return;
     block.residue.foreignTo(account.name, (offset, sizeBytes) => {
       account.wipedBytes += sizeBytes;
       if (!zeroed) u8.fill(0, block.offset + offset, block.offset + offset + sizeBytes);
     });
     if (zeroed) u8.fill(0, block.offset, block.offset + block.sizeBytes);
-    block.residue = new Residue(account.name, block.sizeBytes);
+    block.residue = Residue.of(account.name, block.sizeBytes);
   }
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -120,6 +120,23 @@ describe('jobs of a silo with an audit log', () => {
     expect(silo.warnings).toContain('the audit log has failed; jobs of audited kernels are refused');
     const others = silo.bridge.getKernel(thrice);
     expect((await readAll(others, await others.submitBatch({ x: from(1, 1) })))[0]!.columns.y[0]).toBe(3);
+  });
+
+  it('have no silo while their log is damaged, and have one when it is as it was', async () => {
+    const run = async (): Promise<void> => {
+      await using silo = await startSilo({ kernels: [twice], cpu, audit: { folder } });
+      await (
+        await silo.bridge.getKernel(twice).submitBatch({ x: from(0, 3) })
+      ).result;
+    };
+    await run();
+    const segment = join(folder, '00000000.audit');
+    const bytes = readFileSync(segment);
+    writeFileSync(segment, bytes.subarray(0, -1));
+    await expect(run()).rejects.toMatchObject({ code: 'AUDIT_UNAVAILABLE', details: { folder } });
+    writeFileSync(segment, bytes);
+    await run();
+    expect(verifyLog(folder)).toMatchObject({ records: 2, closed: true, problems: [] });
   });
 
   it('need a policy that there is, for a kernel that there is', async () => {

@@ -46,7 +46,9 @@ export class AuditLog implements JobRecorder, LifecycleParticipant {
   private failure: string | undefined;
   private lostRecords = 0;
   private flushes: Flush[] = [];
-  private closed: (() => void) | undefined;
+  private isClosed = false;
+  /** Resolves when the thread has ended. */
+  private exited: Promise<void> | undefined;
   private isHeld = false;
 
   constructor(
@@ -73,34 +75,27 @@ export class AuditLog implements JobRecorder, LifecycleParticipant {
       execArgv: [],
     });
     this.worker = worker;
-    await new Promise<void>((resolve) => {
-      worker.on('message', (report: WorkerReport) => {
-        this.hear(report);
-        resolve();
-      });
-      worker.on('error', (error) => this.fail(error.message));
+    worker.on('message', (report: WorkerReport) => this.hear(report));
+    worker.on('error', (error) => this.fail(error.message));
+    this.exited = new Promise((resolve) => {
       worker.once('exit', (code) => {
-        this.worker = undefined;
-        this.lock?.release();
-        if (this.closed === undefined) this.fail(`the log's thread ended with code ${code}`);
-        this.closed?.();
+        this.ended(code);
         resolve();
       });
     });
-    if (this.failure !== undefined) throw this.error(this.failure);
+    await Promise.race([new Promise((resolve) => worker.once('message', resolve)), this.exited]);
+    if (this.failure === undefined) return;
+    await this.exited;
+    throw this.error(this.failure);
   }
 
   /** Puts everything on disk and closes the log. */
   async stop(): Promise<void> {
-    const { worker } = this;
     this.unavailable ??= 'the log is closed';
-    if (worker === undefined) return;
-    worker.ref();
-    await new Promise<void>((resolve) => {
-      this.closed = resolve;
-      Atomics.store(this.ring.control, Control.Stop, 1);
-      this.ring.ring();
-    });
+    this.worker?.ref();
+    Atomics.store(this.ring.control, Control.Stop, 1);
+    this.ring.ring();
+    await this.exited;
     this.settleFlushes();
   }
 
@@ -124,13 +119,25 @@ export class AuditLog implements JobRecorder, LifecycleParticipant {
       this.ring.write(frame.units, (memory, offset) => frame.fill(memory, offset));
       return;
     }
-    const own = new SharedArrayBuffer(frame.units * UNIT_BYTES);
-    frame.fill(Buffer.from(own), 0);
+    const own = this.ownMemory(frame);
+    if (own === undefined) return;
     this.worker!.postMessage(own);
     this.ring.write(1, (memory, offset) => {
       memory.writeUInt32LE(1, offset);
       memory.writeUInt32LE(FrameKind.Elsewhere, offset + 4);
     });
+  }
+
+  /** For a record that does not go through the ring. Without it nobody could tell which record is missing: that ends the log. */
+  private ownMemory(frame: RecordFrame): SharedArrayBuffer | undefined {
+    try {
+      const own = new SharedArrayBuffer(frame.units * UNIT_BYTES);
+      frame.fill(Buffer.from(own), 0);
+      return own;
+    } catch (error) {
+      this.fail(`no memory for a record of ${frame.units * UNIT_BYTES} bytes: ${(error as Error).message}`);
+      return undefined;
+    }
   }
 
   flush(): Promise<void> {
@@ -175,8 +182,14 @@ export class AuditLog implements JobRecorder, LifecycleParticipant {
         this.fail(report.reason);
         return;
       case 'closed':
-        this.closed?.();
+        this.isClosed = true;
     }
+  }
+
+  private ended(code: number): void {
+    this.worker = undefined;
+    this.lock?.release();
+    if (!this.isClosed) this.fail(`the log's thread ended with code ${code}`);
   }
 
   /** Nothing can be recorded any more. */

@@ -86,7 +86,7 @@ export class LocalKernel implements GpuKernel<Columns, Columns> {
           'the signal was aborted before the job was submitted',
         );
       if (this.telemetry === undefined) broker.submit(job);
-      else this.telemetry.submit(job, () => broker.submit(job));
+      else this.telemetry.submit(job, broker);
       if (signal !== undefined && !job.hasEnded) this.aborts.watch(signal, job);
       return Promise.resolve(job);
     } catch (error) {

@@ -168,7 +168,7 @@ export class Job implements KernelHandle {
 
   /** A slot was submitted; the first one begins the job. */
   markRunning(nowMs: number): void {
-    if (!this.hasEnded) this.watcher?.submittedSlot();
+    if (this.watcher !== undefined && !this.hasEnded) this.watcher.submittedSlot();
     if (this.state !== 'queued') return;
     this.state = 'running';
     this.startedMs = nowMs;

@@ -29,16 +29,16 @@ export class JobTelemetry {
   }
 
   /**
-   * Watches a job from before it is submitted.
+   * Submits a job to its device, watched from the start.
    *
-   * @throws what `submit` throws.
+   * @throws what the device throws.
    */
-  submit(job: Job, submit: () => void): void {
+  submit(job: Job, device: { submit(job: Job): void }): void {
     const spans = this.tracer === undefined ? undefined : this.spansOf(job, this.tracer);
     if (spans !== undefined) job.watcher = spans;
     if (this.duration !== undefined) job.whenEnded(() => this.recordDuration(job));
     try {
-      submit();
+      device.submit(job);
     } catch (error) {
       spans?.refused(error);
       throw error;

@@ -1,4 +1,4 @@
-import { GpuBridgeError, WideColumn } from '@gpu-bridge/abstractions';
+import { GpuBridgeError, WideColumn, resolveOptions } from '@gpu-bridge/abstractions';
 import type { GridLaunch, KernelDefinition, KernelInputs, KernelOutputs, KernelParams } from '@gpu-bridge/abstractions';
 import { describe, expect, it, vi } from 'vitest';
 import { readAll, startSilo } from '../support/silo.js';
@@ -17,6 +17,7 @@ import {
   totals,
   walk,
 } from './kernel-examples.js';
+import { tenants } from './tenants-example.js';
 
 /** What a program writes. */
 async function printedBy(program: () => Promise<unknown>): Promise<unknown[][]> {
@@ -39,6 +40,13 @@ it('the example of the README prints what it says', async () => {
 
 it('the example of resident datasets reads the epoch that it has published', async () => {
   expect(await printedBy(() => import('./dataset-example.js'))).toEqual([['2026-11-23', Float64Array.of(0.5, 0.25)]]);
+});
+
+it('the example of tenants limits those that it names and all others', () => {
+  const { defaults, named } = resolveOptions({ tenants }).tenants;
+  expect(defaults).toMatchObject({ weight: 1, queueLimit: 256, jobsPerSecond: 500, burstJobs: 500, arenaMiB: 64 });
+  expect(named.get('checkout')).toMatchObject({ weight: 4, jobsPerSecond: undefined, arenaMiB: 64, queueLimit: 256 });
+  expect(named.get('reports')).toMatchObject({ weight: 0.5, arenaMiB: 128, highestPriority: 'normal' });
 });
 
 const amount = BigInt64Array.of(5n, -2n, -2n, -7n, 2n ** 40n);

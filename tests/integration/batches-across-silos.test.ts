@@ -1,5 +1,5 @@
 import { Tokens } from '@gpu-bridge/abstractions';
-import type { GrainFactory } from '@gpu-bridge/abstractions';
+import type { GpuBridge, GrainFactory, Token } from '@gpu-bridge/abstractions';
 import { getBatchGrain } from '@gpu-bridge/grains';
 import type { GpuBridgeHostOptions } from '@gpu-bridge/hosting';
 import { f64, i64, input, mapKernel, output, uniform } from '@gpu-bridge/kernels';
@@ -25,6 +25,12 @@ const inputs = (factor: number) => ({
   n: BigInt64Array.from({ length: ITEMS }, (_, i) => BigInt(i) - 2n ** 60n),
 });
 
+/** Of a silo, for requests of a tenant. */
+function factoryFor(silo: { get(token: Token<GrainFactory>): GrainFactory }, tenant: string): GrainFactory {
+  const factory = silo.get(Tokens.GrainFactory);
+  return { getGrain: (type, key) => factory.getGrain(type, key, { tenant }) };
+}
+
 describe('batches of a cluster', () => {
   test('run on the silo that has a device, and come back whole', async () => {
     await using cluster = new InProcessTestCluster();
@@ -49,6 +55,20 @@ describe('batches of a cluster', () => {
       expect(await execution.result).toMatchObject({ outcome: 'completed', deviceId: 'cpu:0', tenant: 'acme' });
     }
     await expect.poll(() => device.get(Silo).getInfo().placedCalls.running).toBe(0);
+  });
+
+  test('belong to the tenant of their request, in whose name their results are asked for too', async () => {
+    await using cluster = new InProcessTestCluster();
+    const device = await cluster.start('device', WITH_DEVICE);
+    const front = await cluster.start('front', WITHOUT);
+    await cluster.sees(front, 2);
+    const execution = await getBatchGrain(factoryFor(front, 'acme'), scale).execute(inputs(2));
+    expect((await execution.result).tenant).toBe('acme');
+    let seen = 0;
+    for await (const { itemCount } of execution.batches) seen += itemCount;
+    expect(seen).toBe(ITEMS);
+    const tenants = device.get<GpuBridge>(Tokens.GpuBridge).getTenants();
+    expect(tenants).toMatchObject([{ tenant: 'acme', completed: 1, security: { foreignHandles: 0 } }]);
   });
 
   test('stay where they are called while the device there is free', async () => {

@@ -26,3 +26,8 @@ it('the example of stream grains pushes items and reads their results', async ()
   const lines = await printedBy(() => import('./stream-example.js'));
   expect(lines).toEqual([[1.5], [4], [5], [6]]);
 });
+
+it('the example of resident grains computes on the epoch that was current when it was called', async () => {
+  const lines = await printedBy(() => import('./resident-example.js'));
+  expect(lines).toEqual([[Float64Array.of(3, 6)], ['1', '2']]);
+});

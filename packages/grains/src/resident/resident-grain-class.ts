@@ -1,3 +1,4 @@
+import { GpuBridgeError } from '@gpu-bridge/abstractions';
 import type {
   DatasetColumns,
   DatasetStore,
@@ -32,12 +33,17 @@ function optionsOf<C extends DatasetColumns, G extends object>(definition: Resid
   };
 }
 
-/** The class of a type of resident grains on a silo's devices; bind it under `Tokens.GrainClass`. */
+/**
+ * The class of a type of resident grains on a silo's devices; bind it under `Tokens.GrainClass`.
+ *
+ * @throws GpuBridgeError `INVALID_ARGUMENT`
+ */
 export function residentGrainClass<C extends DatasetColumns, G extends object = GpuResidentGrain<undefined, C>>(
   bridge: GpuBridge,
   store: DatasetStore,
   definition: ResidentDefinition<C, G>,
 ): GrainClass<G> {
+  checkDefinition(definition);
   const jobs = new PublishedJobs();
   // Without a class of its own, G is the one that it defaults to.
   const Grain = (definition.grain ?? GpuResidentGrain) as unknown as ResidentGrainConstructor<C, G>;
@@ -65,4 +71,17 @@ export function getResidentGrain<C extends DatasetColumns, G extends object = Gp
   request?: RequestContext,
 ): GrainReference<G> {
   return factory.getGrain<G>({ options: optionsOf(definition) }, key, request);
+}
+
+/** What the silo and the dataset store would find out only when it is called. */
+function checkDefinition({
+  columns,
+  source,
+}: Pick<ResidentDefinition, 'columns'> & { readonly source?: unknown }): void {
+  if (typeof columns !== 'object' || columns === null || Object.keys(columns).length === 0)
+    throw GpuBridgeError.invalidArgument('definition.columns', columns, 'element types by column, at least one');
+  const { load, save } = (source ?? {}) as { readonly load?: unknown; readonly save?: unknown };
+  const isSource = typeof load === 'function' && (save === undefined || typeof save === 'function');
+  if (source !== undefined && !isSource)
+    throw GpuBridgeError.invalidArgument('definition.source', source, 'an object with load, and save where it saves');
 }

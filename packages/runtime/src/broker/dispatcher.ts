@@ -119,8 +119,9 @@ export class Dispatcher {
     const { queue, staging, metrics, rings } = this.device;
     const batch = staging.stageNext(lane);
     if (!(batch instanceof Batch)) {
-      // Memory comes back when batches end or are read.
-      const willComeBack = batch === 'quota' ? staging.arena.awaits(tenant.name) : staging.hasLiveBatches;
+      // Memory comes back when batches end or are read, or a dataset has been written elsewhere.
+      const { arena, hasLiveBatches } = staging;
+      const willComeBack = batch === 'quota' ? arena.awaits(tenant.name) : hasLiveBatches || arena.isReclaiming;
       if (!willComeBack) this.giveUpNext(tenant, lane, batch);
       else if (batch === 'quota') queue.holdBack(lane);
       return batch;

@@ -1,5 +1,5 @@
 import { GpuBridgeError, sizeOf } from '@gpu-bridge/abstractions';
-import type { DatasetColumnRef } from '@gpu-bridge/abstractions';
+import type { DatasetColumnRef, DatasetData } from '@gpu-bridge/abstractions';
 import type { DeviceBroker } from '../broker/device-broker.js';
 import type { SourceColumn } from '../columns/bound-inputs.js';
 import { checkData, columnBytes, dataOfBytes, dataViews, layOut, storeColumns } from './dataset-columns.js';
@@ -28,7 +28,7 @@ export class EpochPlacing {
   /** A new epoch, which its source has, if it takes epochs, before this resolves. */
   async fromCaller(epoch: Epoch, broker: DeviceBroker, data: unknown): Promise<EpochCopy> {
     const { dataset, name } = epoch;
-    const copy = await this.place(epoch, broker, checkData(dataset.columns, data));
+    const copy = await this.place(epoch, broker, data);
     const { source } = dataset;
     if (source?.save === undefined) return copy;
     try {
@@ -43,57 +43,54 @@ export class EpochPlacing {
 
   /** An epoch that is, or may be, somewhere else. */
   async fromElsewhere(epoch: Epoch, broker: DeviceBroker): Promise<EpochCopy> {
-    for (const other of epoch.copies.values()) {
-      const copy = this.fromDevice(other, broker);
+    const copied = await this.whenRoom(() => this.fromDevice(epoch, broker));
+    if (copied !== undefined) {
       this.counts.copies++;
-      return copy;
+      return copied;
     }
     if (this.spill.has(epoch)) {
-      const copy = await this.place(epoch, broker, await this.fromSpill(epoch));
+      const reloaded = await this.place(epoch, broker, await this.fromSpill(epoch));
       this.counts.reloads++;
-      return copy;
+      return reloaded;
     }
     const { dataset, name } = epoch;
     const { source } = dataset;
     if (source === undefined) throw invalid(epoch, 'it is nowhere any more');
-    const data = await source.load(dataset.id, name, this.stopping);
-    const copy = await this.place(epoch, broker, checkData(dataset.columns, data));
+    const copy = await this.place(epoch, broker, await source.load(dataset.id, name, this.stopping));
     this.counts.loads++;
     epoch.isInSource = true;
     return copy;
   }
 
-  private fromDevice({ epoch, broker: from, resident }: EpochCopy, broker: DeviceBroker): EpochCopy {
-    const { layout } = epoch.content!;
-    const { offset } = resident.block;
-    const bytes = from.staging.memory.u8.subarray(offset, offset + layout.sizeBytes);
-    const copy = this.admit(epoch, broker, layout);
-    broker.staging.memory.u8.set(bytes, copy.resident.block.offset);
-    return copy;
+  private fromDevice(epoch: Epoch, broker: DeviceBroker): EpochCopy | undefined {
+    for (const { broker: from, resident } of epoch.copies.values()) {
+      const { layout } = epoch.content!;
+      const { offset } = resident.block;
+      const bytes = from.staging.memory.u8.subarray(offset, offset + layout.sizeBytes);
+      const copy = this.admit(epoch, broker, layout);
+      broker.staging.memory.u8.set(bytes, copy.resident.block.offset);
+      return copy;
+    }
+    return undefined;
   }
 
-  private async fromSpill(epoch: Epoch): Promise<readonly SourceColumn[]> {
-    const { dataset, content } = epoch;
+  private async fromSpill(epoch: Epoch): Promise<DatasetData> {
     let reason = 'it is not there any more';
     const bytes = await this.spill.read(epoch).catch((error: unknown) => {
       reason = error instanceof Error ? error.message : String(error);
       return undefined;
     });
     if (bytes === undefined) throw invalid(epoch, `the file that it was spilled to cannot be used: ${reason}`);
-    const { columns } = content!.layout;
-    return checkData(dataset.columns, dataOfBytes(columns, bytes));
+    return dataOfBytes(epoch.content!.layout.columns, bytes);
   }
 
-  /** Writes columns into a block of their own. They become an epoch only if they are what it was before. */
-  private async place(epoch: Epoch, broker: DeviceBroker, sources: readonly SourceColumn[]): Promise<EpochCopy> {
-    if (this.stopping.aborted) throw this.stopping.reason;
-    const { staging } = broker;
-    const layout = layOut(epoch.dataset.columns, sources);
-    const copy = this.admit(epoch, broker, layout);
-    const { offset } = copy.resident.block;
+  /** Puts data into a block of its own. It becomes the epoch only if it is what that was before. */
+  private async place(epoch: Epoch, broker: DeviceBroker, data: unknown): Promise<EpochCopy> {
+    const { columns } = epoch.dataset;
+    const { copy, layout } = await this.whenRoom(() => this.fill(epoch, broker, checkData(columns, data)));
     try {
-      storeColumns(layout, sources, staging.memory, offset);
-      const digest = await digestOf(layout.columns, columnBytes(layout, staging.memory.buffer, offset));
+      const { offset } = copy.resident.block;
+      const digest = await digestOf(layout.columns, columnBytes(layout, broker.staging.memory.buffer, offset));
       epoch.content ??= { layout, digest };
       if (epoch.content.digest !== digest) throw invalid(epoch, `its digest is ${digest}, not ${epoch.content.digest}`);
     } catch (error) {
@@ -101,6 +98,28 @@ export class EpochPlacing {
       throw error;
     }
     return copy;
+  }
+
+  /** At once, so that nobody changes what was checked. */
+  private fill(epoch: Epoch, broker: DeviceBroker, sources: readonly SourceColumn[]) {
+    const layout = layOut(epoch.dataset.columns, sources);
+    const copy = this.admit(epoch, broker, layout);
+    storeColumns(layout, sources, broker.staging.memory, copy.resident.block.offset);
+    return { copy, layout };
+  }
+
+  /** Tries again as long as others are on their way to disk, which makes room. */
+  private async whenRoom<T>(attempt: () => T): Promise<T> {
+    for (;;) {
+      if (this.stopping.aborted) throw this.stopping.reason;
+      try {
+        return attempt();
+      } catch (error) {
+        const isFull = GpuBridgeError.is(error, 'ARENA_EXHAUSTED') || GpuBridgeError.is(error, 'QUOTA_EXCEEDED');
+        if (!isFull || !this.spill.isWriting) throw error;
+      }
+      await this.spill.settled();
+    }
   }
 
   private admit(epoch: Epoch, broker: DeviceBroker, layout: EpochLayout): EpochCopy {

@@ -2,7 +2,6 @@ import type { ArenaBlock } from '../arena/arena-allocator.js';
 import type { DeviceBroker } from '../broker/device-broker.js';
 import type { ArenaReclaimer } from '../tenancy/tenant-arena.js';
 import type { Epoch, EpochCopy } from './epoch.js';
-import { MAX_PENDING_BYTES } from './spill-folder.js';
 import type { SpillFolder } from './spill-folder.js';
 
 /**
@@ -18,6 +17,11 @@ export class Eviction implements ArenaReclaimer {
     private readonly spill: SpillFolder,
     private readonly evicted: (isSpilled: boolean) => void,
   ) {}
+
+  /** What has no other place can go when what went before is on disk. */
+  get isBusy(): boolean {
+    return this.spill.isWriting;
+  }
 
   reclaim(sizeBytes: number): boolean {
     const byBlock = new Map<ArenaBlock, EpochCopy>();
@@ -51,14 +55,12 @@ export class Eviction implements ArenaReclaimer {
       if (copy?.isIdle === true) here.push(copy);
     }
     here.sort((a, b) => rank(a.epoch, b.epoch));
-    let room = this.spill.roomBytes;
+    const { isFull } = this.spill;
     let free = this.spill.freeBytes;
     for (const copy of here) {
       if (this.isOnlyHere(copy)) {
         const { sizeBytes } = copy.resident.block;
-        // An epoch that is larger than all that may be on its way goes alone.
-        if (sizeBytes > free || (sizeBytes > room && room < MAX_PENDING_BYTES)) continue;
-        room -= sizeBytes;
+        if (isFull || sizeBytes > free) continue;
         free -= sizeBytes;
       }
       yield copy;

@@ -3,7 +3,7 @@ import type { DatasetData, DatasetLease, DatasetSource, KernelHandle } from '@gp
 import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { ResidentPins } from '../arena/resident-pins.js';
 import { bindGridInputs } from '../columns/bound-inputs.js';
 import { boundsOfFixed } from '../columns/index-bounds.js';
@@ -26,11 +26,11 @@ afterEach(async () => {
   expect(await spillFolders()).toEqual([]);
 });
 
-async function start(setting: ManualSetting = {}, spillMiB = 64) {
+async function start(setting: ManualSetting = {}, spillMiB = 64, maxPendingBytes?: number) {
   const manual = await startManualBridge(setting);
   const { bridge, kernel, end, read } = manual;
   const logger = new LogLines();
-  const store = new LocalDatasetStore(bridge, { spillFolder: folder, spillMiB }, logger);
+  const store = new LocalDatasetStore(bridge, { spillFolder: folder, spillMiB }, logger, maxPendingBytes);
   stores.push(store);
   store.define(numbers);
   const run = (lease: DatasetLease<typeof numbers.columns>) =>
@@ -186,9 +186,9 @@ describe('a dataset in the arena', () => {
   });
 });
 
-describe('an arena that is too small', () => {
-  const small = { names: ['a'], device: { arenaBytes: 16 * KIB } };
+const small = { names: ['a'], device: { arenaBytes: 16 * KIB } };
 
+describe('an arena that is too small', () => {
   it('gives up superseded epochs first, then what was opened longest ago, never what is leased or read', async () => {
     const { store, results, run } = await start(small);
     const of = (id: string) => ({ id, columns: { x: u32 } }) as const;
@@ -314,6 +314,23 @@ describe('the spill folder', () => {
     expect(logger.lines.filter((line) => line.includes('forgotten'))).toHaveLength(2);
     await expect(store.open(numbers, { epoch: '1' })).rejects.toMatchObject({ code: 'DATASET_NOT_FOUND' });
     expect((await store.open(numbers, { epoch: '3' })).data.x[0]).toBe(3);
+  });
+
+  it('lets epochs and jobs wait while too much is on its way there', async () => {
+    const { store, kernel, results } = await start(small, 64, 1);
+    for (let epoch = 1; epoch <= 4; epoch++) await store.publish(numbers, `${epoch}`, filled(epoch, KIB));
+    const other = { id: 'other', columns: { x: u32 } } as const;
+    store.define(other);
+    await Promise.all([
+      store.publish(numbers, '5', filled(5, 2 * KIB)), // two others make way
+      store.publish(other, '1', filled(6, 2 * KIB)), // for this one none may, until those are on disk
+    ]);
+    expect(store.counters()).toMatchObject({ published: 6, spills: 4 });
+    await store.publish(numbers, '6', filled(7, KIB));
+    const handle = await kernel.submitBatch({ x: new Uint32Array(600).fill(8) });
+    await vi.waitFor(() => expect(handle.state).toBe('running'), { timeout: 30_000, interval: 1 });
+    expect(new Set(await results(handle))).toEqual(new Set([9]));
+    expect(store.counters().spills).toBe(6);
   });
 
   it('forgets nothing that is current: without room there it stays in the arena', async () => {

@@ -32,7 +32,8 @@ export class LocalDatasetStore implements DatasetStore {
   private readonly datasets = new Map<string, Dataset>();
   private readonly spill: SpillFolder;
   private readonly placing: EpochPlacing;
-  private readonly equipped = new WeakSet<DeviceBroker>();
+  /** Devices that had a dataset. */
+  private readonly equipped = new Set<DeviceBroker>();
   private readonly stopping = new AbortController();
   private epochsMade = 0;
   private opens = 0;
@@ -51,8 +52,12 @@ export class LocalDatasetStore implements DatasetStore {
     private readonly bridge: Pick<LocalGpuBridge, 'openBrokers' | 'foreignHandle'>,
     options: ResolvedDatasetsOptions,
     private readonly logger: Logger,
+    maxPendingBytes?: number,
   ) {
-    this.spill = new SpillFolder(options, logger, (epoch) => this.leaveBehind(epoch));
+    const written = ({ dataset }: Epoch): void => {
+      for (const { staging } of this.equipped) staging.residents.roomMade(dataset.tenant);
+    };
+    this.spill = new SpillFolder(options, logger, (epoch) => this.leaveBehind(epoch), written, maxPendingBytes);
     this.placing = new EpochPlacing(this.spill, this.counts, this.stopping.signal);
   }
 

@@ -6,8 +6,8 @@ import { columnBytes } from './dataset-columns.js';
 import type { Epoch, EpochContent } from './epoch.js';
 import { epochFileName, readEpochFile, writeEpochFile } from './epoch-file.js';
 
-/** Evicted bytes that may be on their way to disk; one epoch may be larger, alone. */
-export const MAX_PENDING_BYTES = 256 * 2 ** 20;
+/** Evicted bytes that may be on their way to disk before more is evicted. */
+const MAX_PENDING_BYTES = 256 * 2 ** 20;
 
 /** An epoch that made way and has no source: in memory until it is on disk. */
 interface Spilled {
@@ -22,6 +22,7 @@ interface Spilled {
 export class SpillFolder {
   private readonly spilled = new Map<Epoch, Spilled>();
   private pending = 0;
+  private writes = 0;
   private total = 0;
   private made: Promise<string> | undefined;
   /** Files are written one after the other. */
@@ -30,11 +31,16 @@ export class SpillFolder {
 
   private readonly maxBytes: number;
 
-  /** @param forgetEpoch - called for a superseded epoch that makes way; calls `forget` here. */
+  /**
+   * @param forgetEpoch - called for a superseded epoch that makes way; calls `forget` here.
+   * @param written - called when there is room for another epoch of a tenant, or never will be.
+   */
   constructor(
     private readonly options: ResolvedDatasetsOptions,
     private readonly logger: Logger,
     private readonly forgetEpoch: (epoch: Epoch) => void,
+    private readonly written: (epoch: Epoch) => void,
+    private readonly maxPendingBytes = MAX_PENDING_BYTES,
   ) {
     this.maxBytes = options.spillMiB * 2 ** 20;
   }
@@ -44,9 +50,13 @@ export class SpillFolder {
     return this.total;
   }
 
-  /** Bytes that may be kept now; {@link MAX_PENDING_BYTES} when nothing is being written. */
-  get roomBytes(): number {
-    return MAX_PENDING_BYTES - this.pending;
+  /** Takes nothing more until something is on disk; what made room for one block may have gone beyond the limit. */
+  get isFull(): boolean {
+    return this.pending >= this.maxPendingBytes;
+  }
+
+  get isWriting(): boolean {
+    return this.writes > 0;
   }
 
   /** Bytes that can be kept in all beside what must stay. */
@@ -71,7 +81,13 @@ export class SpillFolder {
     this.spilled.set(epoch, entry);
     this.total += block.length;
     this.pending += block.length;
-    this.writing = this.writing.then(() => this.write(epoch, entry));
+    this.writes++;
+    this.writing = this.writing
+      .then(() => this.write(epoch, entry))
+      .then(() => {
+        this.writes--;
+        this.written(epoch);
+      });
   }
 
   /**

@@ -15,6 +15,8 @@ export type Shortage = 'quota' | 'arena';
 
 /** Who has memory in an arena that can be had again, and gives it up for what has no room otherwise. */
 export interface ArenaReclaimer {
+  /** More will be had soon: `ArenaResidents.roomMade` is called then. */
+  readonly isBusy: boolean;
   /** Frees what is needed for a block of `sizeBytes`; false, with nothing freed, when that is not possible. */
   reclaim(sizeBytes: number): boolean;
   /** Frees so much of what counts against a tenant; false, with nothing freed, when that is not possible. */
@@ -54,7 +56,12 @@ export class TenantArena {
 
   /** Whether memory of the tenant will come back without anybody asking for it. */
   awaits(tenant: string): boolean {
-    return this.tenants.of(tenant).on(this.device).batchBytes > 0;
+    return this.tenants.of(tenant).on(this.device).batchBytes > 0 || this.isReclaiming;
+  }
+
+  /** Whether memory that can be had again is about to make way. */
+  get isReclaiming(): boolean {
+    return this.reclaimer?.isBusy === true;
   }
 
   /**

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gridKernel, output, u32, uniform } from '@gpu-bridge/kernels';
-import type { GpuKernel, HealthOptions, KernelDefinition, NativeOptions } from '@gpu-bridge/abstractions';
+import { Tokens } from '@gpu-bridge/abstractions';
+import type { DatasetStore, GpuKernel, HealthOptions, KernelDefinition, NativeOptions } from '@gpu-bridge/abstractions';
 import { afterAll, describe, expect, it } from 'vitest';
 import { spin, stuck } from '../support/kernels.js';
 import { absenceOf, startNativeSilo } from '../support/native.js';
@@ -79,6 +80,29 @@ describe.skipIf(absence !== undefined)(`device hosts that fail${title}`, () => {
       const { counters, host } = under.info(id);
       expect(counters).toMatchObject({ submitted: 180, completed: 180, failed: 0, cancelled: 0 });
       expect(host!.starts).toBe(4);
+    });
+
+    it(`${id}: keeps the datasets of a host that is killed over them`, async () => {
+      const dataset = { id: 'numbers', columns: { rounds: u32, x: u32 } } as const;
+      let store: DatasetStore | undefined;
+      const cpu = { workers: 1, arenaMiB: 16 };
+      await using under = await startNativeSilo({ kernels: [spin, stuck, poke], native, cpu }, (container) => {
+        store = container.get<DatasetStore>(Tokens.DatasetStore);
+      });
+      store!.define(dataset);
+      const x = Uint32Array.from({ length: 4_000 }, (_, i) => i);
+      await store!.publish(dataset, '1', { rounds: new Uint32Array(x.length).fill(20_000), x }, { device: id });
+      const lease = await store!.open(dataset, { device: id });
+      const submitted = [1, 2].map(() => under.bridge.getKernel(spin).submitBatch(lease.data, { preferredDevice: id }));
+      const handles = await Promise.all(submitted);
+      lease.release();
+      await until(() => handles.some(({ state }) => state === 'running'), 'the load runs');
+      process.kill(under.pid(id)!, 'SIGKILL');
+      await expectAnswers(under, handles, [[...x], [...x]]);
+      await healthy(under, id);
+      using again = await store!.open(dataset);
+      expect([again.deviceId, again.data.x.every((value, i) => value === i)]).toEqual([id, true]);
+      expect(store!.counters()).toMatchObject({ hits: 2, copies: 0, evictions: 0 });
     });
 
     it(`${id}: a kernel that hangs is poison, and its neighbours complete`, async () => {

@@ -120,9 +120,9 @@ export class GpuStreamGrain<P extends KernelParams = KernelParams> implements Gr
     );
   }
 
-  /** What was accepted is delivered, or told of. What a log holds is the next activation's, at once where it may exist already. */
-  async onDeactivate(reason: DeactivationReason): Promise<void> {
-    if (reason === 'fenced' && this.definition.durable) await this.stream.end('its silo has lost it');
+  /** What was accepted is delivered, or told of; what a log holds is the next activation's. */
+  async onDeactivate(): Promise<void> {
+    if (this.definition.durable) await this.stream.end('its grain is about to go');
     else await this.stream.drain();
     this.hold?.[Symbol.dispose]();
   }

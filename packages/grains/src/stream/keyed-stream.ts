@@ -137,11 +137,12 @@ export class KeyedStream<TOut> {
     this.subscribers.find(subscriptionId)?.acknowledge(item);
   }
 
-  /** Refuses what is pushed from now on, and what waits for room. What was accepted goes on. */
+  /** Refuses what is pushed from now on, and what waits for room. What was accepted goes on; what is in a log goes on there. */
   close(reason: GpuBridgeError): void {
     if (this.closing !== undefined) return;
     this.closing = reason;
     this.pushes.refuseAll(reason);
+    if (this.services.log !== undefined) return;
     this.jobs.flush();
     this.subscribers.endAfterAll(reason);
   }
@@ -172,7 +173,7 @@ export class KeyedStream<TOut> {
     this.subscribers.freed();
     const { closing } = this;
     this.subscribers.fail(({ missedItems: droppedItems }) => {
-      if (droppedItems === 0) return closing;
+      if (droppedItems === 0 || log !== undefined) return closing;
       const details = { stream: name, reason, droppedItems };
       return new GpuBridgeError('SUBSCRIBER_DETACHED', details, `${name} ends: ${reason}`);
     });

@@ -9,6 +9,8 @@ type Value = StreamValue<unknown>;
 type Step = IteratorResult<Value, undefined>;
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
+const LEAVING = ['DRAINING', 'GRAIN_MOVED', 'LEASE_FENCED'] as const;
+
 /** How a subscription reaches another silo: its id, then its values; what the subscriber has taken goes back by calls. */
 export const SUBSCRIBE_FORM: RemoteForm<[SubscribeOptions?], StreamSubscription<unknown>> = {
   toStream: (subscription) => {
@@ -95,6 +97,8 @@ class RemoteSubscription implements StreamSubscription<unknown> {
         this.told = taken;
       }
     } catch (error) {
+      // The grain goes and listens to nobody any more: the values say when that is.
+      if (LEAVING.some((code) => GpuBridgeError.is(error, code))) return;
       this.failure = { error };
       await this.values.return?.().catch(() => undefined);
     } finally {

@@ -97,8 +97,12 @@ export class Subscription<TOut> implements StreamSubscription<TOut> {
     return this.pull();
   }
 
-  /** The next value, as soon as credits allow; what has been handed out stays the subscriber's until it is acknowledged. */
+  /**
+   * The next value, as soon as credits allow; what has been handed out stays the subscriber's until it is acknowledged. While the
+   * stream goes nobody can acknowledge from another silo any more, and what the transport has taken counts as taken.
+   */
   pull(): Promise<Step<TOut>> {
+    if (this.ending !== undefined) this.acknowledge(this.cursor);
     return new Promise((resolve, reject) => {
       this.waiting.push({ resolve, reject });
       this.serve();
@@ -136,6 +140,7 @@ export class Subscription<TOut> implements StreamSubscription<TOut> {
   /** Ends it with this error once it has taken what was accepted by now. */
   endAfterAll(error: Error): void {
     this.ending ??= { atItem: this.host.queue.accepted, error };
+    if (this.waiting.length > 0) this.acknowledge(this.cursor);
     this.serve();
   }
 

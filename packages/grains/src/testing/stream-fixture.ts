@@ -159,7 +159,7 @@ export class StreamFixture {
   /** As a silo does it: first word, then the end. */
   async deactivate(reason: DeactivationReason): Promise<void> {
     this.grain.onDeactivating(reason);
-    await this.grain.onDeactivate(reason);
+    await this.grain.onDeactivate();
   }
 }
 

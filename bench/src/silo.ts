@@ -1,22 +1,25 @@
 import { Tokens } from '@gpu-bridge/abstractions';
-import type { DatasetStore, GpuBridge, GpuBridgeOptions, GrainFactory } from '@gpu-bridge/abstractions';
+import type { GpuBridge, GrainFactory } from '@gpu-bridge/abstractions';
 import { addGpuBridge } from '@gpu-bridge/hosting';
+import type { GpuBridgeHostOptions } from '@gpu-bridge/hosting';
 import { Container } from 'inversify';
 
-/** Runs `work` against a started silo and stops it, also on failure. */
+/**
+ * Runs `work` against a started silo and stops it, also on failure.
+ *
+ * @param prepare - what a host does to its container before the start.
+ */
 export async function withSilo<T>(
-  options: GpuBridgeOptions,
-  work: (bridge: GpuBridge, grains: GrainFactory, datasets: DatasetStore) => Promise<T>,
+  options: GpuBridgeHostOptions,
+  work: (bridge: GpuBridge, grains: GrainFactory) => Promise<T>,
+  prepare: (container: Container) => void = () => undefined,
 ): Promise<T> {
   const container = new Container();
   const host = addGpuBridge(container, options);
+  prepare(container);
   await host.start();
   try {
-    return await work(
-      container.get<GpuBridge>(Tokens.GpuBridge),
-      container.get<GrainFactory>(Tokens.GrainFactory),
-      container.get<DatasetStore>(Tokens.DatasetStore),
-    );
+    return await work(container.get<GpuBridge>(Tokens.GpuBridge), container.get<GrainFactory>(Tokens.GrainFactory));
   } finally {
     await host.stop();
   }

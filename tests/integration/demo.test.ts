@@ -42,6 +42,36 @@ function plainFlows(csv: string): string {
   return [...flowsCsv(journal, decomposePlain(journal))].join('');
 }
 
+/** Motifs of the graph of a flows file, by trying all triples. */
+function simpleMotifs(flows: string): object {
+  const out = new Map<string, Set<string>>();
+  for (const row of flows.trimEnd().split('\n').slice(1)) {
+    const [from, to] = row.split(',').slice(4, 6) as [string, string];
+    for (const name of [from, to]) if (!out.has(name)) out.set(name, new Set());
+    if (from !== to) out.get(from)!.add(to);
+  }
+  const arc = (a: string, b: string): boolean => out.get(a)!.has(b);
+  const names = [...out.keys()];
+  const count = { arcs: 0, cyclesOf2: 0, cyclesOf3: 0, triangles: 0, splitPairs: 0 };
+  for (const a of names) {
+    const middles = new Map<string, number>();
+    for (const b of names) {
+      if (arc(a, b)) count.arcs++;
+      if (arc(a, b) && arc(b, a)) count.cyclesOf2++;
+      if (!arc(a, b) && !arc(b, a)) continue;
+      for (const c of names) {
+        if (arc(a, b) && arc(b, c) && arc(c, a)) count.cyclesOf3++;
+        if (arc(a, b) && arc(b, c) && c !== a) middles.set(c, (middles.get(c) ?? 0) + 1);
+        if ((arc(b, c) || arc(c, b)) && (arc(c, a) || arc(a, c))) count.triangles++;
+      }
+    }
+    for (const k of middles.values()) if (k >= 2) count.splitPairs++;
+  }
+  const { arcs, cyclesOf2, cyclesOf3, triangles, splitPairs } = count;
+  const [twos, threes, sixes] = [cyclesOf2 / 2, cyclesOf3 / 3, triangles / 6];
+  return { accounts: names.length, arcs, cyclesOf2: twos, cyclesOf3: threes, triangles: sixes, splitPairs };
+}
+
 /** The same rows in another order; with line numbers in the file that must change nothing. */
 function reversed(csv: string): string {
   const [header, ...rows] = csv.trimEnd().split('\n');
@@ -94,7 +124,7 @@ describe('the demo', () => {
     ];
     for (const { name, input, workers, batch } of runs) {
       const out = join(folder, `${name}.flows.csv`);
-      const { status, stderr } = await demo(
+      const { status, stdout, stderr } = await demo(
         '--input',
         file(`${name}.csv`, input),
         '--flows',
@@ -108,6 +138,7 @@ describe('the demo', () => {
       expect(stderr).not.toContain('failed');
       expect(status).toBe(0);
       expect(readFileSync(out, 'utf8')).toBe(expected);
+      expect((JSON.parse(stdout) as { motifs: object }).motifs).toMatchObject(simpleMotifs(expected));
     }
   });
 
@@ -175,6 +206,8 @@ describeWithNats('the demo with silos in processes of their own', () => {
     >;
     for (const field of ['lines', 'entries', 'subEntries', 'flows', 'methodShares', 'residual'])
       expect(summary[field], field).toEqual(alone[field]);
+    const { elapsedMs: _, ...motifs } = alone['motifs'] as { elapsedMs: number };
+    expect(summary['motifs']).toMatchObject(motifs);
     expect(summary).toMatchObject({
       residual: 0,
       fallback: false,

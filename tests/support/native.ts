@@ -4,7 +4,6 @@ import type {
   ComputeBackend,
   DeviceInfo,
   GpuBridge,
-  GpuBridgeOptions,
   KernelCompiler,
   KernelTarget,
   Logger,
@@ -12,6 +11,7 @@ import type {
 } from '@gpu-bridge/abstractions';
 import { createNativeBackends } from '@gpu-bridge/compute-native';
 import { addGpuBridge } from '@gpu-bridge/hosting';
+import type { GpuBridgeHostOptions } from '@gpu-bridge/hosting';
 import { createKernelCompiler } from '@gpu-bridge/kernels';
 import { Container } from 'inversify';
 
@@ -61,7 +61,7 @@ export interface NativeSilo extends AsyncDisposable {
  * @param prepare - what a host does to its container before the start.
  */
 export async function startNativeSilo(
-  options: GpuBridgeOptions,
+  options: GpuBridgeHostOptions,
   prepare: (container: Container) => void = () => undefined,
 ): Promise<NativeSilo> {
   const container = new Container();

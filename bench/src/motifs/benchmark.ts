@@ -1,7 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { GrainFactory } from '@gpu-bridge/abstractions';
 import {
+  addGraphGrains,
   buildGraph,
   countTriangles,
   edgeColumns,
@@ -56,7 +58,7 @@ export const motifs: Benchmark = {
         const own = await unlessAbsent(
           device,
           note,
-          () => onDevice(device, graph, triangles, peers),
+          () => onDevice(device, graph, triangles, peers, join(folder, device.replace(':', '-'))),
           named !== undefined,
         );
         figures.push(...(own ?? []));
@@ -75,12 +77,13 @@ async function onDevice(
   graph: Graph,
   triangles: bigint,
   peers: Readonly<Record<string, Measure>>,
+  storageFolder: string,
 ): Promise<Figure[]> {
   // PoCL has as many compute units as threads, and one of them is left to others beside a resident kernel.
   process.env['POCL_MAX_PTHREAD_COUNT'] ??= String(THREADS + 1);
   const options = device === EMBEDDED ? { cpu: { workers: THREADS } } : optionsFor(device, { executors: THREADS });
-  return withSilo({ ...options, kernels: motifKernels }, async (bridge, _, store) => {
-    using resident = await keepGraph({ bridge, store, device }, 'rmat', graph);
+  const work = async (_: unknown, grains: GrainFactory): Promise<Figure[]> => {
+    const resident = await keepGraph(grains, 'rmat', graph, { device });
     const measures: Record<string, Measure> = {
       kernel: async () => {
         const start = performance.now();
@@ -107,7 +110,8 @@ async function onDevice(
     );
     const own = Object.entries(times).map(([name, values]) => median(`motifs.${name}_ms${suffix}`, 'ms', values));
     return [...ratios, ...own];
-  });
+  };
+  return withSilo({ ...options, kernels: motifKernels, cluster: { storageFolder } }, work, addGraphGrains);
 }
 
 function timePlain(columns: ReturnType<typeof plainColumns>, triangles: bigint): number {

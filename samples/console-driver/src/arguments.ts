@@ -25,6 +25,9 @@ Decomposes the journal entries of a ledger into flows between accounts, on GpuBr
 silo, a device broker, rings in shared memory and a kernel in persistent CPU workers. Value flows from the credited to
 the debited account. Every flow table is added up again: per line and per account nothing may be left over.
 
+The flows make a graph, accounts its nodes, which stays on the device as resident grains; kernels count its motifs there: triangles,
+cycles, and payments that are split and merged again.
+
 With --silos the same grain is called across processes: N silos and this program are members of a cluster on a NATS server
 that the demo starts on the loopback interface. The first silo has the devices, OpenCL where it is built and installed, else
 CPU workers; the others advertise none. The table then shows where every batch ran.

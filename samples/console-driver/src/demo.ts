@@ -15,13 +15,14 @@ import type { Decomposition, DecompositionExecutor, Journal } from '@gpu-bridge/
 import type { DemoOptions } from './arguments.js';
 import { startClusterHost } from './hosts/cluster-host.js';
 import { startEmbeddedHost } from './hosts/embedded-host.js';
+import { scanMotifs } from './motif-scan.js';
 import { ProgressBar, say } from './progress.js';
 import type { ProgressDisplay } from './progress.js';
 import { summarise } from './summary.js';
 import type { Summary } from './summary.js';
 import { LiveView } from './watch/live-view.js';
 
-/** Reads or makes the journal, decomposes it on silos of its own, writes the flows if asked, and stops the silos. */
+/** Reads or makes the journal, decomposes it on silos of its own, counts motifs of the flows, writes them if asked, and stops the silos. */
 export async function runDemo(options: DemoOptions, signal: AbortSignal): Promise<Summary> {
   const journal = await loadJournal(options);
   signal.throwIfAborted();
@@ -33,8 +34,9 @@ export async function runDemo(options: DemoOptions, signal: AbortSignal): Promis
     const ranOn = new Map<string, string>();
     const decomposition = await decompose(host.grainFactory, journal, { ...options, ranOn, display }, signal);
     const elapsedMs = performance.now() - startMs;
+    const motifs = await scanMotifs(host.grainFactory, { journal, flows: decomposition.flows }, display, signal);
     if (options.flows !== undefined) await writeFlows(options.flows, journal, decomposition, signal);
-    return summarise({ journal, decomposition, elapsedMs, devices: host.devices, silos: host.silos, ranOn });
+    return summarise({ journal, decomposition, elapsedMs, devices: host.devices, silos: host.silos, ranOn, motifs });
   } finally {
     display.stop();
     await host.stop();

@@ -2,6 +2,7 @@ import type { DeviceDescription, GpuResult } from '@gpu-bridge/abstractions';
 import { METHOD_NAMES } from '@gpu-bridge/sample-je-decomposition';
 import type { Decomposition, Journal } from '@gpu-bridge/sample-je-decomposition';
 import Table from 'cli-table3';
+import type { MotifScan } from './motif-scan.js';
 
 /** What the demo reports; printed as it is by `--json`. */
 export interface Summary {
@@ -35,6 +36,7 @@ export interface Summary {
   readonly methodShares: Readonly<Record<string, number>>;
   readonly unbalancedSubEntries: number;
   readonly largestEntryLines: number;
+  readonly motifs: MotifScan;
 }
 
 /** Batches of one silo. */
@@ -56,6 +58,7 @@ export interface DecomposedOn {
   readonly silos: readonly { readonly siloId: string; readonly devices: readonly string[] }[];
   /** Silo of each job. */
   readonly ranOn: ReadonlyMap<string, string>;
+  readonly motifs: MotifScan;
 }
 
 export function summarise(run: DecomposedOn): Summary {
@@ -97,6 +100,7 @@ export function summarise(run: DecomposedOn): Summary {
     methodShares: methodShares(subEntriesByMethod),
     unbalancedSubEntries,
     largestEntryLines: largestEntry(journal),
+    motifs: run.motifs,
   };
 }
 
@@ -126,9 +130,30 @@ export function summaryTable(summary: Summary): string {
     ]),
     ['unbalanced (suspense)', n(summary.unbalancedSubEntries)],
     ['largest entry', `${n(summary.largestEntryLines)} lines`],
+    ...motifRows(summary.motifs),
     ['conservation residual', `${n(summary.residualLines)} lines · ${n(summary.residualAccounts)} accounts`],
   );
   return table.toString();
+}
+
+function motifRows(motifs: MotifScan): [string, string][] {
+  const n = (value: number | string): string => value.toLocaleString('en');
+  const { widestSplit, cycle } = motifs;
+  return [
+    ['flow graph', `${n(motifs.accounts)} accounts · ${n(motifs.arcs)} arcs, scanned in ${n(motifs.elapsedMs)} ms`],
+    ['triangles · 4-cycles', `${n(motifs.triangles)} · ${n(motifs.fourCycles)}`],
+    ['circles of 2 · of 3', `${n(motifs.cyclesOf2)} · ${n(motifs.cyclesOf3)}`],
+    ['pairs split and merged', n(motifs.splitPairs)],
+    ...(widestSplit
+      ? [
+          ['widest split', `${widestSplit.from} → ${n(widestSplit.accounts)} accounts → ${widestSplit.to}`] as [
+            string,
+            string,
+          ],
+        ]
+      : []),
+    ...(cycle ? [['a circle', cycle.join(' → ')] as [string, string]] : []),
+  ];
 }
 
 function shareOf(

@@ -1,14 +1,16 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Tokens } from '@gpu-bridge/abstractions';
-import type { DatasetStore, GpuBridge, GpuBridgeOptions } from '@gpu-bridge/abstractions';
+import type { GpuBridgeOptions, GrainFactory } from '@gpu-bridge/abstractions';
 import { addGpuBridge } from '@gpu-bridge/hosting';
 import { Container } from 'inversify';
 import type { DeviceName } from './arguments.js';
-import { countMotifs } from './counts/count-motifs.js';
+import { countGraph } from './counts/count-graph.js';
 import type { MotifCounts, OnProgress } from './counts/count-motifs.js';
-import { noMotifs } from './counts/no-motifs.js';
 import type { Graph } from './graph/graph.js';
 import { motifKernels } from './kernels/motif-kernels.js';
-import { keepGraph } from './resident-graph.js';
+import { addGraphGrains } from './resident-graph.js';
 
 const MIB = 2 ** 20;
 const LEAST_ARENA_MIB = 512;
@@ -23,22 +25,24 @@ export async function analyseGraph(
   onProgress: OnProgress,
   signal: AbortSignal,
 ): Promise<MotifCounts> {
-  if (graph.neighbours.col.length === 0) return noMotifs(graph);
+  // Resident grains have state, which shall not outlive the program.
+  const storageFolder = await mkdtemp(join(tmpdir(), 'graph-motifs-'));
   const container = new Container();
   const host = addGpuBridge(container, {
     ...deviceOptions(device, arenaMiBFor(graph)),
     kernels: motifKernels,
+    cluster: { storageFolder },
     health: { slotBudgetMs: SLOT_BUDGET_MS },
   });
-  await host.start();
+  addGraphGrains(container);
   try {
+    await host.start();
     signal.throwIfAborted();
-    const bridge = container.get<GpuBridge>(Tokens.GpuBridge);
-    const store = container.get<DatasetStore>(Tokens.DatasetStore);
-    using resident = await keepGraph({ bridge, store, device, signal }, 'graph', graph);
-    return await countMotifs(resident, onProgress);
+    const grains = container.get<GrainFactory>(Tokens.GrainFactory);
+    return await countGraph(grains, 'graph', graph, { device, onProgress, signal });
   } finally {
     await host.stop();
+    await rm(storageFolder, { recursive: true, force: true });
   }
 }
 

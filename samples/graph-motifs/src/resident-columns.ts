@@ -1,16 +1,16 @@
 import type {
   DatasetColumns,
-  DatasetLease,
-  GpuBridge,
+  GrainReference,
   GridLaunch,
   KernelDefinition,
   KernelInputs,
   KernelOutputs,
   KernelParams,
 } from '@gpu-bridge/abstractions';
+import type { ComputeArgs, GpuResidentGrain } from '@gpu-bridge/grains';
 
 /** How a kernel is launched over resident columns. */
-export interface ColumnLaunch<K extends string> extends GridLaunch {
+interface ColumnLaunch<K extends string> extends GridLaunch {
   /** Columns by the parameter that each goes to, beside those that go to the parameter of their own name. */
   readonly bind?: Readonly<Record<string, K>>;
 }
@@ -29,27 +29,35 @@ export interface ResidentColumns<C extends DatasetColumns> {
   ): Promise<KernelOutputs<P>>;
 }
 
-/** Columns of a lease; it has to be held as long as they are used. */
-export function leasedColumns<C extends DatasetColumns>(
-  bridge: GpuBridge,
-  { data, deviceId }: DatasetLease<C>,
-  signal?: AbortSignal,
+/** Where and how long kernels run. */
+export interface ComputePlace {
+  /** Id of the device; default: one that has the columns. */
+  readonly device?: string;
+  /** Aborting it gives up what is computed. */
+  readonly signal?: AbortSignal;
+}
+
+/** Columns of one epoch of a resident grain. */
+export function grainColumns<C extends DatasetColumns>(
+  grain: GrainReference<GpuResidentGrain<undefined, C>>,
+  epoch: string,
+  { device, signal }: ComputePlace,
 ): ResidentColumns<C> {
   return {
     compute: async <P extends KernelParams>(
-      definition: KernelDefinition<P>,
+      kernel: KernelDefinition<P>,
       args: Partial<KernelInputs<P>>,
-      { bind = {}, ...launch }: ColumnLaunch<keyof C & string>,
+      { bind, ...launch }: ColumnLaunch<keyof C & string>,
     ) => {
-      const kernel = bridge.getKernel(definition);
-      const inputs: Record<string, unknown> = { ...args };
-      for (const param of Object.keys(definition.params)) {
-        const column = bind[param] ?? param;
-        if (!(param in inputs) && column in data) inputs[param] = data[column];
-      }
-      const handle = await kernel.submitGrid(inputs as KernelInputs<P>, launch, { preferredDevice: deviceId }, signal);
-      for await (const { columns } of kernel.readResults(handle)) return columns;
-      throw new Error(`${definition.name} ended without results`);
+      const options = {
+        launch,
+        epoch,
+        ...(bind && { bind }),
+        ...(device !== undefined && { hints: { preferredDevice: device } }),
+      };
+      const job = await grain.compute(kernel, args as ComputeArgs<P, C, string>, options, signal);
+      for await (const { columns } of job.batches) return columns;
+      throw new Error(`${kernel.name} ended without results`);
     },
   };
 }

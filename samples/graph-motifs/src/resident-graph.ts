@@ -1,101 +1,119 @@
-import type { DatasetColumns, DatasetData, DatasetLease, DatasetStore, GpuBridge } from '@gpu-bridge/abstractions';
+import { Tokens } from '@gpu-bridge/abstractions';
+import type {
+  DatasetColumns,
+  DatasetData,
+  DatasetStore,
+  GpuBridge,
+  GrainClass,
+  GrainFactory,
+} from '@gpu-bridge/abstractions';
+import { getResidentGrain, residentGrainClass } from '@gpu-bridge/grains';
+import type { ResidentDefinition } from '@gpu-bridge/grains';
 import { i64, u32, u64 } from '@gpu-bridge/kernels';
+import type { Container } from 'inversify';
 import { rowsOf, upperPart } from './graph/csr.js';
 import { denseRows } from './graph/dense-rows.js';
 import type { Graph } from './graph/graph.js';
 import type { TemporalRows } from './graph/temporal.js';
 import { GraphError } from './input/errors.js';
-import { leasedColumns } from './resident-columns.js';
-import type { ResidentColumns } from './resident-columns.js';
+import { motifKernels } from './kernels/motif-kernels.js';
+import { grainColumns } from './resident-columns.js';
+import type { ComputePlace, ResidentColumns } from './resident-columns.js';
 
-/** Both directions of every edge. */
-const NEIGHBOURS = { row: u32, col: u32 };
-/** Every edge at its lower end, with rows of bits; see `DenseRows`. */
-const EDGES = { row: u32, col: u32, source: u32, bitsAt: u32, coreStart: u32, bits: u64 };
-const ARCS = { outRow: u32, outCol: u32, source: u32, inRow: u32, inCol: u32 };
-/** See `TemporalRows`; times in µs. */
-const EVENTS = { row: u32, node: u32, time: i64, previous: u32 };
+/** Types of resident grains; a key is the name of a graph. */
+const types = {
+  /** Both directions of every edge. */
+  neighbours: { type: 'graph-neighbours', columns: { row: u32, col: u32 }, kernels: motifKernels },
+  /** Every edge at its lower end, with rows of bits; see `DenseRows`. */
+  edges: {
+    type: 'graph-edges',
+    columns: { row: u32, col: u32, source: u32, bitsAt: u32, coreStart: u32, bits: u64 },
+    kernels: motifKernels,
+  },
+  arcs: {
+    type: 'graph-arcs',
+    columns: { outRow: u32, outCol: u32, source: u32, inRow: u32, inCol: u32 },
+    kernels: motifKernels,
+  },
+  /** See `TemporalRows`; times in µs. */
+  eventsOut: {
+    type: 'graph-events-out',
+    columns: { row: u32, node: u32, time: i64, previous: u32 },
+    kernels: motifKernels,
+  },
+  eventsIn: {
+    type: 'graph-events-in',
+    columns: { row: u32, node: u32, time: i64, previous: u32 },
+    kernels: motifKernels,
+  },
+} satisfies Record<string, ResidentDefinition>;
 
-/** A graph whose columns are on one device, where kernels read them in place. Dispose of it to let it go. */
-export interface ResidentGraph extends Disposable {
+type ColumnsOf<K extends keyof typeof types> = ResidentColumns<(typeof types)[K]['columns']>;
+
+/** Binds the grains that keep graphs; the silo also needs the kernels, `motifKernels`, and storage: the option `cluster`. */
+export function addGraphGrains(container: Container): void {
+  const bind = <C extends DatasetColumns>(definition: ResidentDefinition<C>): void => {
+    container
+      .bind<GrainClass>(Tokens.GrainClass)
+      .toResolvedValue(
+        (bridge: GpuBridge, store: DatasetStore) => residentGrainClass(bridge, store, definition),
+        [Tokens.GpuBridge, Tokens.DatasetStore],
+      )
+      .inSingletonScope();
+  };
+  bind(types.neighbours);
+  bind(types.edges);
+  bind(types.arcs);
+  bind(types.eventsOut);
+  bind(types.eventsIn);
+}
+
+/** A graph whose columns are on a device, where kernels read them in place. */
+export interface ResidentGraph {
   readonly graph: Graph;
-  readonly sizeBytes: number;
-  readonly neighbours: ResidentColumns<typeof NEIGHBOURS>;
-  readonly edges: ResidentColumns<typeof EDGES>;
+  readonly neighbours: ColumnsOf<'neighbours'>;
+  readonly edges: ColumnsOf<'edges'>;
   /** Undefined where rows have no direction. */
-  readonly arcs: ResidentColumns<typeof ARCS> | undefined;
+  readonly arcs: ColumnsOf<'arcs'> | undefined;
   /** Undefined where rows have no time. */
-  readonly events: ResidentEvents | undefined;
-}
-
-interface ResidentEvents {
-  readonly out: ResidentColumns<typeof EVENTS>;
-  readonly in: ResidentColumns<typeof EVENTS>;
-}
-
-/** Where a graph is kept. */
-export interface GraphPlace {
-  readonly bridge: GpuBridge;
-  readonly store: DatasetStore;
-  /** Id of the device. */
-  readonly device: string;
-  /** Aborting it gives up what is computed. */
-  readonly signal?: AbortSignal;
+  readonly events: { readonly out: ColumnsOf<'eventsOut'>; readonly in: ColumnsOf<'eventsIn'> } | undefined;
 }
 
 /**
- * Publishes the columns of a graph as datasets on a device, in an epoch that they keep, and holds them there.
+ * Publishes the columns of a graph as a new epoch of the resident grains of its name, wherever in the cluster they are.
  *
- * @param name - begins the ids of the datasets; a silo keeps one graph of a name at a time.
- * @throws GraphError `INVALID_ARGUMENT` for a graph without edges, which has nothing to keep; what the store throws.
+ * @throws GraphError `INVALID_ARGUMENT` for a graph without edges, which has nothing to keep; what publishing throws.
  */
 export async function keepGraph(
-  { bridge, store, device, signal }: GraphPlace,
+  grains: GrainFactory,
   name: string,
   graph: Graph,
+  place: ComputePlace = {},
 ): Promise<ResidentGraph> {
   if (graph.neighbours.col.length === 0) {
     throw new GraphError('INVALID_ARGUMENT', undefined, 'the graph has no edges; expected at least one');
   }
-  const leases: DatasetLease[] = [];
-  const letGo = (): void => {
-    for (const lease of leases.splice(0)) {
-      lease.release();
-      store.drop(lease.id, lease.epoch);
-    }
+  const keep = async <C extends DatasetColumns>(definition: ResidentDefinition<C>, data: DatasetData<C>) => {
+    const grain = getResidentGrain(grains, definition, name);
+    return grainColumns(grain, await grain.publish(data), place);
   };
-  const keep = async <C extends DatasetColumns>(part: string, columns: C, data: DatasetData<C>) => {
-    const dataset = { id: `${name}/${part}`, columns };
-    store.define(dataset);
-    const { epoch } = await store.publish(dataset, EPOCH, data, { device });
-    const lease = await store.open(dataset, { epoch, device });
-    leases.push(lease);
-    return leasedColumns(bridge, lease, signal);
-  };
-  const keepEvents = (part: string, { row, node, timeUs, previous }: TemporalRows) =>
-    keep(part, EVENTS, { row, node, time: timeUs, previous });
+  const eventColumns = ({ row, node, timeUs, previous }: TemporalRows) => ({ row, node, time: timeUs, previous });
   const { neighbours, arcs, events } = graph;
-  try {
-    const kept = {
-      neighbours: await keep('neighbours', NEIGHBOURS, neighbours),
-      edges: await keep('edges', EDGES, edgeColumns(graph)),
-      arcs:
-        arcs &&
-        (await keep('arcs', ARCS, {
-          ...{ outRow: arcs.out.row, outCol: arcs.out.col, source: rowsOf(arcs.out) },
-          ...{ inRow: arcs.in.row, inCol: arcs.in.col },
-        })),
-      events: events && {
-        out: await keepEvents('events-out', events.out),
-        in: await keepEvents('events-in', events.in),
-      },
-    };
-    const sizeBytes = leases.reduce((sum, lease) => sum + lease.sizeBytes, 0);
-    return { graph, sizeBytes, ...kept, [Symbol.dispose]: letGo };
-  } catch (error) {
-    letGo();
-    throw error;
-  }
+  return {
+    graph,
+    neighbours: await keep(types.neighbours, neighbours),
+    edges: await keep(types.edges, edgeColumns(graph)),
+    arcs:
+      arcs &&
+      (await keep(types.arcs, {
+        ...{ outRow: arcs.out.row, outCol: arcs.out.col, source: rowsOf(arcs.out) },
+        ...{ inRow: arcs.in.row, inCol: arcs.in.col },
+      })),
+    events: events && {
+      out: await keep(types.eventsOut, eventColumns(events.out)),
+      in: await keep(types.eventsIn, eventColumns(events.in)),
+    },
+  };
 }
 
 /** What triangles are counted over, as it is published. */
@@ -103,6 +121,3 @@ export function edgeColumns({ neighbours }: Graph) {
   const upper = upperPart(neighbours);
   return { ...upper, source: rowsOf(upper), ...denseRows(upper) };
 }
-
-/** A graph of a file does not change: there is one epoch. */
-const EPOCH = 'read';

@@ -1,12 +1,15 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Tokens } from '@gpu-bridge/abstractions';
-import type { DatasetStore, GpuBridge } from '@gpu-bridge/abstractions';
+import type { GrainFactory } from '@gpu-bridge/abstractions';
 import { addGpuBridge } from '@gpu-bridge/hosting';
 import { Container } from 'inversify';
-import { countMotifs } from '../counts/count-motifs.js';
+import { countGraph } from '../counts/count-graph.js';
 import type { MotifCounts } from '../counts/count-motifs.js';
 import type { Graph } from '../graph/graph.js';
 import { motifKernels } from '../kernels/motif-kernels.js';
-import { keepGraph } from '../resident-graph.js';
+import { addGraphGrains } from '../resident-graph.js';
 
 export interface CpuSilo extends AsyncDisposable {
   count(graph: Graph): Promise<MotifCounts>;
@@ -14,16 +17,21 @@ export interface CpuSilo extends AsyncDisposable {
 
 /** A silo with two CPU workers, which counts the motifs of one graph after the other. */
 export async function startCpuSilo(): Promise<CpuSilo> {
+  const storageFolder = await mkdtemp(join(tmpdir(), 'graph-motifs-'));
   const container = new Container();
-  const host = addGpuBridge(container, { kernels: motifKernels, cpu: { workers: 2, arenaMiB: 256 } });
+  const host = addGpuBridge(container, {
+    kernels: motifKernels,
+    cpu: { workers: 2, arenaMiB: 256 },
+    cluster: { storageFolder },
+  });
+  addGraphGrains(container);
   await host.start();
-  const bridge = container.get<GpuBridge>(Tokens.GpuBridge);
-  const store = container.get<DatasetStore>(Tokens.DatasetStore);
+  const grains = container.get<GrainFactory>(Tokens.GrainFactory);
   return {
-    count: async (graph) => {
-      using resident = await keepGraph({ bridge, store, device: 'cpu:0' }, 'test', graph);
-      return await countMotifs(resident);
+    count: (graph) => countGraph(grains, 'test', graph),
+    [Symbol.asyncDispose]: async () => {
+      await host.stop();
+      await rm(storageFolder, { recursive: true, force: true });
     },
-    [Symbol.asyncDispose]: () => host.stop(),
   };
 }

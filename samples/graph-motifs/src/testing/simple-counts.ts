@@ -112,11 +112,19 @@ export function simpleFans(edges: EdgeList, of: 'source' | 'target', windowUs: n
 
 /** @param visit - gets, by end, how many paths of two steps lead from the start to it; none leads back to the start. */
 function forEachStart(next: Neighbours, visit: (u: number, middles: ReadonlyMap<number, number>) => void): void {
-  for (const [u, firsts] of next) {
-    const middles = new Map<number, number>();
-    for (const m of firsts) for (const w of next.get(m)!) if (w !== u) middles.set(w, (middles.get(w) ?? 0) + 1);
-    visit(u, middles);
-  }
+  // Counted by position, since a map that grows with every path would take most of the time of the tests.
+  const ids = [...next.keys()];
+  const positionOf = new Map(ids.map((id, position) => [id, position]));
+  const rows = [...next.values()].map((ends) => Uint32Array.from(ends, (id) => positionOf.get(id)!));
+  const paths = new Uint32Array(ids.length);
+  rows.forEach((firsts, u) => {
+    const seen: number[] = [];
+    for (const m of firsts) {
+      for (const w of rows[m]!) if (w !== u && paths[w]!++ === 0) seen.push(w);
+    }
+    visit(ids[u]!, new Map(seen.map((w) => [ids[w]!, paths[w]!])));
+    for (const w of seen) paths[w] = 0;
+  });
 }
 
 function simpleDegrees(next: Neighbours) {

@@ -7,7 +7,7 @@ import { Control, FrameKind, RingReader, ThreadState, UNIT_BYTES } from './recor
 import type { WorkerReport, WorkerStart } from './recorder/worker-messages.js';
 
 /** While records come, it looks so often, ms: waking it for each would cost the broker's thread more than the record. */
-const GATHER_MS = 2;
+const GATHER_MS = 5;
 /** Syncs in a loss window: one of them may be slow. */
 const SYNCS_PER_WINDOW = 4;
 /** Put on disk at once when so much of the ring waits for that. */

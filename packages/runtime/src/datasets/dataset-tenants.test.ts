@@ -23,7 +23,7 @@ const filled = (value: number, items: number) => ({ x: new Uint32Array(items).fi
 
 async function start(tenants: TenantsOptions = {}) {
   const manual = await startManualBridge({ names: ['a'], tenants });
-  const store = new LocalDatasetStore(manual.bridge, { spillFolder: folder }, new LogLines());
+  const store = new LocalDatasetStore(manual.bridge, { spillFolder: folder, spillMiB: 64 }, new LogLines());
   stores.push(store);
   const tenant = (name: string) => manual.bridge.getTenants().find((info) => info.tenant === name)!;
   return { ...manual, store, tenant };

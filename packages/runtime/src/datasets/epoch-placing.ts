@@ -108,7 +108,7 @@ export class EpochPlacing {
     return { copy, layout };
   }
 
-  /** Tries again as long as others are on their way to disk, which makes room. */
+  /** Tries again when others could make way as soon as what went before is on disk. */
   private async whenRoom<T>(attempt: () => T): Promise<T> {
     for (;;) {
       if (this.stopping.aborted) throw this.stopping.reason;
@@ -116,7 +116,7 @@ export class EpochPlacing {
         return attempt();
       } catch (error) {
         const isFull = GpuBridgeError.is(error, 'ARENA_EXHAUSTED') || GpuBridgeError.is(error, 'QUOTA_EXCEEDED');
-        if (!isFull || !this.spill.isWriting) throw error;
+        if (!isFull || !this.spill.isBusy) throw error;
       }
       await this.spill.settled();
     }

@@ -20,7 +20,7 @@ export class Eviction implements ArenaReclaimer {
 
   /** What has no other place can go when what went before is on disk. */
   get isBusy(): boolean {
-    return this.spill.isWriting;
+    return this.spill.isBusy;
   }
 
   reclaim(sizeBytes: number): boolean {

@@ -153,18 +153,6 @@ describe('a dataset in the arena', () => {
     expect(info(0).arena.usedBytes).toBe(64);
   });
 
-  it('is open to its tenant and to those it is shared with', async () => {
-    const { store } = await start();
-    const shared = { id: 'shared', columns: { x: u32 } } as const;
-    store.define(shared, { tenant: 'ann', sharedWith: ['ben'] });
-    await store.publish(shared, '1', filled(1, 1));
-    for (const tenant of ['ann', 'ben']) (await store.open(shared, { tenant })).release();
-    await expect(store.open(shared)).rejects.toMatchObject({
-      code: 'FOREIGN_HANDLE',
-      details: { what: 'dataset shared', tenant: 'default' },
-    });
-  });
-
   it('publishes in the order of the calls, each when it has been saved', async () => {
     const { store } = await start();
     const saved: string[] = [];
@@ -354,50 +342,6 @@ describe('the spill folder', () => {
     await store.stop();
     expect(logger.lines).toContain('error: an evicted dataset cannot be written');
     await rm(file);
-  });
-});
-
-describe('datasets of tenants', () => {
-  it('count against the quota of their tenant, whose own epochs make way for it', async () => {
-    const { store, bridge } = await start({ tenants: { named: { ann: { arenaMiB: 1 } } } });
-    const mine = { id: 'mine', columns: { x: u32 } } as const;
-    store.define(mine, { tenant: 'ann' });
-    await store.publish(numbers, '1', filled(1, 50_000));
-    await store.publish(mine, '1', filled(1, 150_000), { device: 'a:0' });
-    await store.publish(mine, '2', filled(2, 150_000), { device: 'a:0' });
-    expect(store.list().map(({ id, residency }) => id + residency)).toEqual([
-      ...['minespilled', 'mineresident', 'numbersresident'],
-    ]);
-    const lease = await store.open(mine, { tenant: 'ann' });
-    await expect(store.publish(mine, '3', filled(3, 150_000), { device: 'a:0' })).rejects.toMatchObject({
-      code: 'QUOTA_EXCEEDED',
-      details: { tenant: 'ann', quotaBytes: 2 ** 20 },
-    });
-    expect(() => bridge.allocate(u32, 150_000, { tenant: 'ann' })).toThrow(/QUOTA_EXCEEDED/);
-    lease.release();
-    bridge.allocate(u32, 150_000, { tenant: 'ann' }).dispose();
-    expect(
-      store
-        .list()
-        .filter(({ id }) => id === 'mine')
-        .map(({ residency }) => residency),
-    ).toEqual([...['spilled', 'spilled']]);
-  });
-
-  it('are read by jobs of those they are shared with, and of no other', async () => {
-    const { store, kernel, results, bridge } = await start();
-    const shared = { id: 'shared', columns: { x: u32 } } as const;
-    store.define(shared, { tenant: 'ann', sharedWith: ['ben'] });
-    await store.publish(shared, '1', filled(1, 3));
-    const { data } = await store.open(shared, { tenant: 'ben' });
-    for (const tenant of ['ann', 'ben'])
-      expect(await results(await kernel.submitBatch({ x: data.x }, { tenant }))).toEqual([2, 2, 2]);
-    await expect(kernel.submitBatch({ x: data.x.subarray(1) }, { tenant: 'cid' })).rejects.toMatchObject({
-      code: 'FOREIGN_HANDLE',
-    });
-    await expect(store.open(shared, { tenant: 'cid' })).rejects.toMatchObject({ code: 'FOREIGN_HANDLE' });
-    const cid = bridge.getTenants().find(({ tenant }) => tenant === 'cid');
-    expect(cid?.security.foreignHandles).toBe(2);
   });
 });
 

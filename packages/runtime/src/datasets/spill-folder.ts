@@ -55,8 +55,9 @@ export class SpillFolder {
     return this.pending >= this.maxPendingBytes;
   }
 
-  get isWriting(): boolean {
-    return this.writes > 0;
+  /** It is full, and will not be soon. */
+  get isBusy(): boolean {
+    return this.isFull && this.writes > 0;
   }
 
   /** Bytes that can be kept in all beside what must stay. */

@@ -1,7 +1,7 @@
 /** Resident grains on CPU devices of silos in this process. */
 import { Tokens } from '@gpu-bridge/abstractions';
 import type { DatasetStore, GrainFactory } from '@gpu-bridge/abstractions';
-import { getResidentGrain } from '@gpu-bridge/grains';
+import { GpuResidentGrain, getResidentGrain } from '@gpu-bridge/grains';
 import type { BatchExecution, ResidentDefinition } from '@gpu-bridge/grains';
 import { addGpuBridge } from '@gpu-bridge/hosting';
 import type { GpuBridgeHostOptions } from '@gpu-bridge/hosting';
@@ -232,6 +232,35 @@ describe('a resident grain', () => {
       code: 'DATASET_NOT_FOUND',
     });
     expect((await grain.describe()).epoch).toBe('1');
+  });
+
+  test('of a class of its own has methods and state beside the dataset, which move with it', async () => {
+    class Counting extends GpuResidentGrain<{ readonly calls: number }, typeof COLUMNS> {
+      async count(): Promise<number> {
+        const calls = (this.state?.calls ?? 0) + 1;
+        await this.saveState({ calls });
+        return calls;
+      }
+    }
+    const definition: ResidentDefinition<typeof COLUMNS, Counting> = {
+      ...{ type: 'counting', columns: COLUMNS, source: new MemorySource() },
+      grain: Counting,
+      interleaving: ['count'],
+    };
+    await using cluster = new InProcessTestCluster();
+    const silo = await cluster.start('a', DEVICE, bindResident(definition));
+    await cluster.start('b', DEVICE, bindResident(definition));
+    await cluster.sees(silo, 2);
+    const grain = getResidentGrain(silo.get<GrainFactory>(Tokens.GrainFactory), definition, 'a');
+    // Beside each other, and beside a publish: no write undoes another.
+    const counts = [grain.count(), grain.publish(filled(1)), grain.count(), grain.count()];
+    await Promise.all(counts);
+    await grain.migrate();
+    const before = await grain.count();
+    expect(before).toBeGreaterThan(1);
+    expect(await epochOf(await grain.compute(plus, { by: 1 }), 1)).toBe('1');
+    expect(await grain.publish(filled(2))).toBe('2');
+    expect(await grain.count()).toBe(before + 1);
   });
 
   test('lives as long as its silo where nothing keeps state', async () => {

@@ -46,8 +46,8 @@ export class MemorySource implements DatasetSource<typeof COLUMNS> {
 }
 
 /** Binds the class as a host does. */
-export function bindResident<C extends DatasetColumns>(
-  definition: ResidentDefinition<C>,
+export function bindResident<C extends DatasetColumns, G extends object>(
+  definition: ResidentDefinition<C, G>,
 ): (container: Pick<Container, 'bind'>) => void {
   return (container) => {
     container

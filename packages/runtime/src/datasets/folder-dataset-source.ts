@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GpuBridgeError } from '@gpu-bridge/abstractions';
-import type { DType, DatasetData, DatasetSource } from '@gpu-bridge/abstractions';
+import type { DType, DatasetColumns, DatasetData, DatasetSource } from '@gpu-bridge/abstractions';
 import { dataOfBytes } from './dataset-columns.js';
 import { digestOf } from './epoch-digest.js';
 import { epochFileName, readEpochFile, writeEpochFile } from './epoch-file.js';
@@ -17,14 +17,17 @@ import type { EpochFile } from './epoch-file.js';
  *
  * @param folder - made where it does not exist, for this user alone.
  */
-export function folderDatasetSource(folder: string): Required<DatasetSource> {
+export function folderDatasetSource<C extends DatasetColumns = DatasetColumns>(
+  folder: string,
+): Required<DatasetSource<C>> {
   if (typeof folder !== 'string' || folder === '')
     throw GpuBridgeError.invalidArgument('folder', folder, 'the path of a folder');
   const pathOf = (id: string, epoch: string): string => join(folder, epochFileName(id, epoch));
   return {
     load: async (id, epoch, signal) => {
       const file = await readWhole(pathOf(id, epoch), id, epoch, signal);
-      return dataOfBytes(file.header.columns, file.bytes);
+      // Whether these are the columns that the dataset has is checked by the store, as it is for every source.
+      return dataOfBytes(file.header.columns, file.bytes) as DatasetData<C>;
     },
     save: async (id, epoch, data) => {
       const columns = flattened(data);

@@ -44,8 +44,9 @@ export class GpuBatchGrain<TIn = UntypedColumns, TOut = UntypedColumns> implemen
    * @param items - one column per input, all with the same number of items; borrowed until the job completes.
    * @param hints - without a `tenant` or `traceparent` that of the request is taken.
    * @param signal - aborting cancels the job, before and after admission.
-   * @throws GpuBridgeError `INVALID_ARGUMENT`, `KERNEL_NOT_FOUND`, `QUEUE_FULL` (retry after `retryAfterNs`),
-   *   `DEADLINE_EXCEEDED`, `CANCELLED`, `DRAINING`, `DEVICE_NOT_FOUND`, `DEVICE_LOST`, `ARENA_EXHAUSTED`.
+   * @throws GpuBridgeError `INVALID_ARGUMENT`, `KERNEL_NOT_FOUND`, `QUEUE_FULL` and `RATE_LIMITED` (retry after
+   *   `retryAfterNs`), `DEADLINE_EXCEEDED`, `CANCELLED`, `DRAINING`, `DEVICE_NOT_FOUND`, `DEVICE_LOST`, `ARENA_EXHAUSTED`,
+   *   `QUOTA_EXCEEDED`, `FOREIGN_HANDLE`.
    */
   async execute(
     items: TIn,

@@ -71,7 +71,7 @@ export class Admission {
     throw arena.refuse(job.tenant, bytes);
   }
 
-  /** Last, so that a job that is refused for another reason costs none. */
+  /** Last, so that a job that the device refuses for another reason costs none. */
   private takeToken({ account, tenant }: Job, nowMs: number): void {
     const { bucket } = account.on(this.number);
     if (bucket === undefined) return;

@@ -43,7 +43,7 @@ export interface DatasetOptions<C extends DatasetColumns = DatasetColumns> {
 export interface OpenDatasetOptions {
   /**
    * Default: the current one. A superseded epoch can be opened as long as it is pinned, resident, spilled, or its source has it;
-   * of a dataset 1,024 epochs are remembered.
+   * of a dataset 256 epochs are remembered.
    */
   readonly epoch?: string;
   /** Default: a device that has the epoch; else the one that jobs without hints go to. */

@@ -1,8 +1,8 @@
 import { GpuBridgeError, columnsOf, sizeOf } from '@gpu-bridge/abstractions';
 import type { DType, DatasetColumns, DatasetData } from '@gpu-bridge/abstractions';
-import { checkColumn, isArray, lengthOf } from '../columns/bound-inputs.js';
+import { checkColumn, lengthOf } from '../columns/bound-inputs.js';
 import type { SourceColumn } from '../columns/bound-inputs.js';
-import { DeviceMemory } from '../columns/device-memory.js';
+import type { DeviceMemory } from '../columns/device-memory.js';
 import { storedColumn } from '../columns/stored-column.js';
 import type { StoredColumn } from '../columns/stored-column.js';
 
@@ -100,15 +100,6 @@ export function storeColumns(
     const end = start + count * sizeOf(dtype);
     memory.u8.fill(0, offset + end, offset + (columns[i + 1]?.start ?? sizeBytes));
   });
-}
-
-/** A column's bytes as they are stored: in place where possible. */
-export function storedBytes({ dtype, count }: PlacedColumn, source: SourceColumn): Uint8Array {
-  const isStored = isArray(source) && !(source instanceof Float64Array && dtype !== 'f64');
-  if (isStored) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
-  const memory = new DeviceMemory(new ArrayBuffer(count * sizeOf(dtype)));
-  memory.store(dtype, 0, source, count);
-  return memory.u8;
 }
 
 /** The columns of an epoch that lies at a byte offset, as kernels take them. */

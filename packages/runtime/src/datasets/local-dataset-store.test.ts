@@ -339,8 +339,13 @@ describe('the spill folder', () => {
     for (let epoch = 1; epoch <= 3; epoch++) await store.publish(numbers, `${epoch}`, filled(epoch, many));
     const lease = await store.open(numbers, { epoch: '1' });
     expect(lease.data.x[many - 1]).toBe(1);
+    lease.release();
+    await vi.waitFor(() => expect(logger.lines).toContain('error: an evicted dataset cannot be written'), {
+      timeout: 30_000,
+    });
+    for (const { epoch } of store.list()) store.drop('numbers', epoch);
+    expect(store.counters().spilledBytes).toBe(0);
     await store.stop();
-    expect(logger.lines).toContain('error: an evicted dataset cannot be written');
     await rm(file);
   });
 });
@@ -401,6 +406,32 @@ describe('a source that has epochs', () => {
     await expect(store.open(kept, { epoch: '3' })).rejects.toThrow(/no epoch 3/);
     expect(store.list().map(({ epoch, isCurrent }) => epoch + isCurrent)).toEqual(['2true', '1false']);
     await expect(store.adopt('numbers', '1')).rejects.toMatchObject({ code: 'DATASET_NOT_FOUND' });
+  });
+
+  it('that does not answer keeps nobody waiting when the silo stops', async () => {
+    const { store } = await start();
+    const silent = { id: 'silent', columns: { x: u32 } } as const;
+    const signals: AbortSignal[] = [];
+    const load = (_id: string, _epoch: string, signal: AbortSignal): Promise<never> => {
+      signals.push(signal);
+      return new Promise(() => undefined);
+    };
+    store.define(silent, { source: { load } });
+    const opened = store.open(silent, { epoch: '1' });
+    await vi.waitFor(() => expect(signals).toHaveLength(1), { timeout: 30_000 });
+    await Promise.all([expect(opened).rejects.toMatchObject({ code: 'DRAINING' }), store.stop()]);
+    expect(signals[0]!.aborted).toBe(true);
+  });
+
+  it('forgets the oldest of too many epochs, which it still gives', async () => {
+    const { store, logger } = await start();
+    const { source } = memorySource();
+    const kept = { id: 'kept', columns: { x: u32 } } as const;
+    store.define(kept, { source });
+    for (let epoch = 1; epoch <= 258; epoch++) await store.publish(kept, `${epoch}`, filled(epoch, 1));
+    expect([store.list().length, store.list()[0]?.epoch, store.counters().forgotten]).toEqual([256, '3', 2]);
+    expect((await store.open(kept, { epoch: '1' })).data.x[0]).toBe(1);
+    expect(logger.lines).toEqual([]);
   });
 });
 

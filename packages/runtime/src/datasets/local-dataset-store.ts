@@ -25,7 +25,7 @@ import { Eviction } from './eviction.js';
 import { SpillFolder } from './spill-folder.js';
 
 /** Epochs of one dataset that are remembered. */
-const MAX_EPOCHS = 1_024;
+const MAX_EPOCHS = 256;
 
 /** Datasets of one silo in the arenas of its devices. Everything but loading, hashing and spilling happens at once, on the broker's thread. */
 export class LocalDatasetStore implements DatasetStore {
@@ -140,9 +140,10 @@ export class LocalDatasetStore implements DatasetStore {
     return { ...this.counts, spilledBytes: this.spill.spilledBytes };
   }
 
-  /** Lifecycle, called by `DatasetService`: nothing is opened or published any more; what jobs read stays where it is. */
+  /** Lifecycle, called by `DatasetService`: nothing is opened or published any more, and nobody waits; what jobs read stays where it is. */
   async stop(): Promise<void> {
     this.stopping.abort(stopped());
+    for (const { loads } of this.epochs()) for (const load of loads.values()) load.fail(stopped());
     await this.spill.stop();
   }
 

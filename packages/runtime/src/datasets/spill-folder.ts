@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, unlink } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Logger, ResolvedDatasetsOptions } from '@gpu-bridge/abstractions';
@@ -16,6 +16,8 @@ interface Spilled {
   block: Uint8Array | undefined;
   /** Undefined until it is on disk. */
   path: string | undefined;
+  /** It could not be written and stays in memory. */
+  hasFailed: boolean;
 }
 
 /** Keeps evicted epochs that can be had from nowhere else, in files of this silo alone. */
@@ -28,7 +30,6 @@ export class SpillFolder {
   /** Files are written one after the other. */
   private writing: Promise<void> = Promise.resolve();
   private stopped = false;
-
   private readonly maxBytes: number;
 
   /**
@@ -78,7 +79,7 @@ export class SpillFolder {
       if (this.total + block.length <= this.maxBytes) break;
       if (other.isForgettable) this.forgetEpoch(other);
     }
-    const entry: Spilled = { content, block: block.slice(), path: undefined };
+    const entry: Spilled = { content, block: block.slice(), path: undefined, hasFailed: false };
     this.spilled.set(epoch, entry);
     this.total += block.length;
     this.pending += block.length;
@@ -110,6 +111,7 @@ export class SpillFolder {
     if (entry === undefined) return;
     this.spilled.delete(epoch);
     this.total -= entry.content.layout.sizeBytes;
+    if (entry.hasFailed) this.pending -= entry.content.layout.sizeBytes;
     if (entry.path !== undefined) void this.remove(entry.path);
   }
 
@@ -143,7 +145,8 @@ export class SpillFolder {
     } catch (error) {
       // It stays in memory, where it counts: nothing else is spilled until it is gone.
       this.logger.error('an evicted dataset cannot be written', { dataset: id, epoch: epoch.name, error });
-      if (this.isWanted(epoch, entry)) return;
+      entry.hasFailed = this.isWanted(epoch, entry);
+      if (entry.hasFailed) return;
     }
     entry.block = undefined;
     this.pending -= content.layout.sizeBytes;
@@ -169,7 +172,7 @@ export class SpillFolder {
   }
 
   private async remove(path: string): Promise<void> {
-    await unlink(path).catch((error: unknown) =>
+    await rm(path, { force: true }).catch((error: unknown) =>
       this.logger.warn('a spilled dataset cannot be removed', { path, error }),
     );
   }

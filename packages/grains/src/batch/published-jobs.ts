@@ -10,7 +10,7 @@ import type {
 import { packBatch } from './packed-batch.js';
 
 /** The part of a kernel that gives results out. */
-export type ReadableKernel = Pick<GpuKernel<never, unknown>, 'readResults'>;
+type ReadableKernel = Pick<GpuKernel<never, unknown>, 'readResults'>;
 
 /** Whose a job is. */
 export interface JobOwners {

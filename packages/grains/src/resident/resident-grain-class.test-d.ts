@@ -19,8 +19,8 @@ declare const scale: KernelDefinition<{
   y: OutputParam<ScalarType<'f32'>>;
 }>;
 declare const factory: GrainFactory;
-declare const columns: { readonly x: ScalarType<'f32'>; readonly z: ScalarType<'f32'> };
-type Columns = typeof columns;
+declare const _columns: { readonly x: ScalarType<'f32'>; readonly z: ScalarType<'f32'> };
+type Columns = typeof _columns;
 declare const definition: ResidentDefinition<Columns>;
 const x = Float32Array.of(1);
 

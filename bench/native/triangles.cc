@@ -34,12 +34,15 @@ std::uint64_t Triangles(const Graph& graph, std::uint32_t first, std::uint32_t e
   std::uint64_t total = 0;
   for (std::uint32_t e = first; e < end_edge; ++e) {
     const std::uint32_t u = source[e], v = col[e];
-    std::uint32_t p = e + 1, q = row[v], end = row[u + 1], stop = row[v + 1], found = 0;
+    std::uint32_t p = e + 1, q = row[v], end, stop, found = 0;
     const std::uint32_t a = bits_at[u], b = bits_at[v];
     if (a != 0 && b != 0) {
       for (std::uint32_t i = 0; i < kWords; ++i) found += std::popcount(bits[a + i] & bits[b + i]);
       end = core_start[u];
       stop = core_start[v];
+    } else {
+      end = row[u + 1];
+      stop = row[v + 1];
     }
     while (p < end && q < stop) {
       const std::uint32_t x = col[p], y = col[q];

@@ -18,8 +18,8 @@ export function plainTriangles({ row, col, source, bitsAt, coreStart, halves }: 
     const v = col[e]!;
     let p = e + 1;
     let q = row[v]!;
-    let end = row[u + 1]!;
-    let stop = row[v + 1]!;
+    let end = 0;
+    let stop = 0;
     let found = 0;
     const a = 2 * bitsAt[u]!;
     const b = 2 * bitsAt[v]!;
@@ -27,6 +27,9 @@ export function plainTriangles({ row, col, source, bitsAt, coreStart, halves }: 
       for (let i = 0; i < HALVES; i++) found += bitCount(halves[a + i]! & halves[b + i]!);
       end = coreStart[u]!;
       stop = coreStart[v]!;
+    } else {
+      end = row[u + 1]!;
+      stop = row[v + 1]!;
     }
     while (p < end && q < stop) {
       const x = col[p]!;

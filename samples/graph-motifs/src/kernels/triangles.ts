@@ -29,8 +29,8 @@ export const triangles = gridKernel(
     const v = col[e]!;
     let p = e + 1;
     let q = row[v]!;
-    let end = row[u + 1]!;
-    let stop = row[v + 1]!;
+    let end = k.u32(0);
+    let stop = k.u32(0);
     let found = k.u32(0);
     const a = bitsAt[u]!;
     const b = bitsAt[v]!;
@@ -40,6 +40,9 @@ export const triangles = gridKernel(
       found = k.u32(common);
       end = coreStart[u]!;
       stop = coreStart[v]!;
+    } else {
+      end = row[u + 1]!;
+      stop = row[v + 1]!;
     }
     while (p < end && q < stop) {
       const x = col[p]!;

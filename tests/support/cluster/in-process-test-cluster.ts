@@ -10,16 +10,11 @@ import { expect } from 'vitest';
 const ignore = (): void => undefined;
 const logger: Logger = { debug: ignore, info: ignore, warn: ignore, error: ignore };
 
-/**
- * Whole hosts in one process, that find each other over an in-process cluster, or over ports that the test makes; stops them
- * also when the test fails.
- */
+/** Whole hosts in one process, that find each other over an in-process cluster; stops them also when the test fails. */
 export class InProcessTestCluster implements AsyncDisposable {
   private readonly clock: Clock = new SystemClock();
   private readonly cluster = new InProcessCluster({ clock: this.clock, logger, storage: 'memory' });
   private readonly stops = new Map<string, () => Promise<void>>();
-
-  constructor(private readonly newPort: () => ClusterPort = () => this.cluster.port()) {}
 
   /** @param prepare - what a host does to its container before the start. */
   async start(
@@ -30,7 +25,7 @@ export class InProcessTestCluster implements AsyncDisposable {
     const container = new Container();
     const host = addGpuBridge(container, { silo: { siloId }, ...options });
     container.rebind<Logger>(Tokens.Logger).toConstantValue(logger);
-    container.bind(Tokens.ClusterPort).toConstantValue(this.newPort());
+    container.bind(Tokens.ClusterPort).toConstantValue(this.cluster.port());
     prepare(container);
     await host.start();
     this.stops.set(siloId, () => host.stop());

@@ -160,7 +160,7 @@ describe('deactivation', () => {
       log.length = 0;
       const { silo } = await startSilo([waiting]);
       const call = silo.getGrain(waiting, 'k').wait();
-      const expected = end === 'stopping' ? 'let go' : expect.objectContaining({ code: 'LEASE_FENCED' });
+      const expected: unknown = end === 'stopping' ? 'let go' : expect.objectContaining({ code: 'LEASE_FENCED' });
       const answer = call.catch((error: unknown) => error);
       if (end === 'stopping') await silo.stop();
       else await silo.fenceKeyed();

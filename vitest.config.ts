@@ -18,6 +18,8 @@ const withoutSuffixes = { ...shared, exclude: [...exclude, ...suffixes] };
 /** One project per kind of test, told apart by suffix: `vitest run --project unit`. */
 export default defineConfig({
   test: {
+    // Many tests mostly wait. Left to itself, vitest takes one worker on two cores.
+    maxWorkers: 2,
     projects: [
       { test: { ...withoutSuffixes, name: 'unit', include: ['{packages,samples,bench}/**/*.test.ts'] } },
       { test: { ...shared, name: 'property', include: ['**/*.prop.test.ts'] } },

@@ -55,12 +55,8 @@ export const motifs: Benchmark = {
       add('igraph', await igraphProgram(file));
       const figures: Figure[] = [];
       for (const device of named === undefined ? [EMBEDDED, ...NATIVE_DEVICES] : [named]) {
-        const own = await unlessAbsent(
-          device,
-          note,
-          () => onDevice(device, graph, triangles, peers, join(folder, device.replace(':', '-'))),
-          named !== undefined,
-        );
+        const measure = () => onDevice(device, graph, triangles, peers);
+        const own = await unlessAbsent(device, note, measure, named !== undefined);
         figures.push(...(own ?? []));
       }
       return figures;
@@ -77,7 +73,6 @@ async function onDevice(
   graph: Graph,
   triangles: bigint,
   peers: Readonly<Record<string, Measure>>,
-  storageFolder: string,
 ): Promise<Figure[]> {
   // PoCL has as many compute units as threads, and one of them is left to others beside a resident kernel.
   process.env['POCL_MAX_PTHREAD_COUNT'] ??= String(THREADS + 1);
@@ -111,7 +106,7 @@ async function onDevice(
     const own = Object.entries(times).map(([name, values]) => median(`motifs.${name}_ms${suffix}`, 'ms', values));
     return [...ratios, ...own];
   };
-  return withSilo({ ...options, kernels: motifKernels, cluster: { storageFolder } }, work, addGraphGrains);
+  return withSilo({ ...options, kernels: motifKernels }, work, addGraphGrains);
 }
 
 function timePlain(columns: ReturnType<typeof plainColumns>, triangles: bigint): number {

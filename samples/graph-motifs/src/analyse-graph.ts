@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Tokens } from '@gpu-bridge/abstractions';
 import type { GpuBridgeOptions, GrainFactory } from '@gpu-bridge/abstractions';
 import { addGpuBridge } from '@gpu-bridge/hosting';
@@ -25,13 +22,10 @@ export async function analyseGraph(
   onProgress: OnProgress,
   signal: AbortSignal,
 ): Promise<MotifCounts> {
-  // Resident grains have state, which shall not outlive the program.
-  const storageFolder = await mkdtemp(join(tmpdir(), 'graph-motifs-'));
   const container = new Container();
   const host = addGpuBridge(container, {
     ...deviceOptions(device, arenaMiBFor(graph)),
     kernels: motifKernels,
-    cluster: { storageFolder },
     health: { slotBudgetMs: SLOT_BUDGET_MS },
   });
   addGraphGrains(container);
@@ -42,7 +36,6 @@ export async function analyseGraph(
     return await countGraph(grains, 'graph', graph, { device, onProgress, signal });
   } finally {
     await host.stop();
-    await rm(storageFolder, { recursive: true, force: true });
   }
 }
 

@@ -50,7 +50,7 @@ const types = {
 
 type ColumnsOf<K extends keyof typeof types> = ResidentColumns<(typeof types)[K]['columns']>;
 
-/** Binds the grains that keep graphs; the silo also needs the kernels, `motifKernels`, and storage: the option `cluster`. */
+/** Binds the grains that keep graphs; the silo also needs the kernels, `motifKernels`. */
 export function addGraphGrains(container: Container): void {
   const bind = <C extends DatasetColumns>(definition: ResidentDefinition<C>): void => {
     container

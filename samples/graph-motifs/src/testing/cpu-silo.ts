@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Tokens } from '@gpu-bridge/abstractions';
 import type { GrainFactory } from '@gpu-bridge/abstractions';
 import { addGpuBridge } from '@gpu-bridge/hosting';
@@ -17,21 +14,16 @@ export interface CpuSilo extends AsyncDisposable {
 
 /** A silo with two CPU workers, which counts the motifs of one graph after the other. */
 export async function startCpuSilo(): Promise<CpuSilo> {
-  const storageFolder = await mkdtemp(join(tmpdir(), 'graph-motifs-'));
   const container = new Container();
   const host = addGpuBridge(container, {
     kernels: motifKernels,
     cpu: { workers: 2, arenaMiB: 256 },
-    cluster: { storageFolder },
   });
   addGraphGrains(container);
   await host.start();
   const grains = container.get<GrainFactory>(Tokens.GrainFactory);
   return {
     count: (graph) => countGraph(grains, 'test', graph),
-    [Symbol.asyncDispose]: async () => {
-      await host.stop();
-      await rm(storageFolder, { recursive: true, force: true });
-    },
+    [Symbol.asyncDispose]: () => host.stop(),
   };
 }

@@ -4,19 +4,13 @@ import { addGpuBridge } from '@gpu-bridge/hosting';
 import type { GpuBridgeHostOptions } from '@gpu-bridge/hosting';
 import { Container } from 'inversify';
 
-/**
- * Runs `work` against a started silo and stops it, also on failure.
- *
- * @param prepare - what a host does to its container before the start.
- */
+/** Runs `work` against a started silo and stops it, also on failure. */
 export async function withSilo<T>(
   options: GpuBridgeHostOptions,
   work: (bridge: GpuBridge, grains: GrainFactory) => Promise<T>,
-  prepare: (container: Container) => void = () => undefined,
 ): Promise<T> {
   const container = new Container();
   const host = addGpuBridge(container, options);
-  prepare(container);
   await host.start();
   try {
     return await work(container.get<GpuBridge>(Tokens.GpuBridge), container.get<GrainFactory>(Tokens.GrainFactory));

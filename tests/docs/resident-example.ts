@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Tokens } from '@gpu-bridge/abstractions';
-import type { DatasetStore, GpuBridge, GrainFactory } from '@gpu-bridge/abstractions';
-import { getResidentGrain, residentGrainClass } from '@gpu-bridge/grains';
+import type { GrainFactory } from '@gpu-bridge/abstractions';
+import { getResidentGrain } from '@gpu-bridge/grains';
 import type { ResidentDefinition } from '@gpu-bridge/grains';
 import { addGpuBridge, folderDatasetSource } from '@gpu-bridge/hosting';
 import { f64, input, mapKernel, output, uniform } from '@gpu-bridge/kernels';
@@ -30,16 +30,10 @@ const prices: ResidentDefinition<typeof columns> = {
 const container = new Container();
 const host = addGpuBridge(container, {
   kernels: [convert],
+  residents: [prices],
   cpu: { workers: 1 },
   cluster: { storageFolder: join(folder, 'state') },
 });
-container
-  .bind(Tokens.GrainClass)
-  .toResolvedValue(
-    (bridge: GpuBridge, store: DatasetStore) => residentGrainClass(bridge, store, prices),
-    [Tokens.GpuBridge, Tokens.DatasetStore],
-  )
-  .inSingletonScope();
 await host.start();
 
 const paris = getResidentGrain(container.get<GrainFactory>(Tokens.GrainFactory), prices, 'paris');

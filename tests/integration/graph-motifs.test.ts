@@ -7,17 +7,16 @@ import { fileURLToPath } from 'node:url';
 import { Tokens } from '@gpu-bridge/abstractions';
 import type { GrainFactory } from '@gpu-bridge/abstractions';
 import {
-  addGraphGrains,
   buildGraph,
   countGraph,
   generateRmat,
+  graphResidents,
   motifKernels,
   motifReport,
   motifWitnesses,
   readGraphFile,
 } from '@gpu-bridge/sample-graph-motifs';
 import type { Graph } from '@gpu-bridge/sample-graph-motifs';
-import type { Container } from 'inversify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { absenceOf, startNativeSilo } from '../support/native.js';
 import type { NativeSilo } from '../support/native.js';
@@ -40,19 +39,13 @@ function answersOf(file: string): unknown {
 describe('motifs of resident graphs', () => {
   let silo: NativeSilo;
   let grains: GrainFactory;
-  let storageFolder = '';
   beforeAll(async () => {
-    storageFolder = mkdtempSync(join(tmpdir(), 'graph-motifs-'));
-    let container: Container | undefined;
-    silo = await startNativeSilo(
-      { kernels: motifKernels, cluster: { storageFolder }, ...(absence === undefined && { native }) },
-      (prepared) => addGraphGrains((container = prepared)),
-    );
-    grains = container!.get<GrainFactory>(Tokens.GrainFactory);
+    const options = { kernels: motifKernels, residents: graphResidents };
+    silo = await startNativeSilo({ ...options, ...(absence === undefined && { native }) });
+    grains = silo.container.get<GrainFactory>(Tokens.GrainFactory);
   });
   afterAll(async () => {
     await silo[Symbol.asyncDispose]();
-    rmSync(storageFolder, { recursive: true, force: true });
   });
 
   const analyse = async (name: string, graph: Graph, device: string) => {

@@ -84,15 +84,13 @@ describe.skipIf(absence !== undefined)(`device hosts that fail${title}`, () => {
 
     it(`${id}: keeps the datasets of a host that is killed over them`, async () => {
       const dataset = { id: 'numbers', columns: { rounds: u32, x: u32 } } as const;
-      let store: DatasetStore | undefined;
       const cpu = { workers: 1, arenaMiB: 16 };
-      await using under = await startNativeSilo({ kernels: [spin, stuck, poke], native, cpu }, (container) => {
-        store = container.get<DatasetStore>(Tokens.DatasetStore);
-      });
-      store!.define(dataset);
+      await using under = await startNativeSilo({ kernels: [spin, stuck, poke], native, cpu });
+      const store = under.container.get<DatasetStore>(Tokens.DatasetStore);
+      store.define(dataset);
       const x = Uint32Array.from({ length: 4_000 }, (_, i) => i);
-      await store!.publish(dataset, '1', { rounds: new Uint32Array(x.length).fill(20_000), x }, { device: id });
-      const lease = await store!.open(dataset, { device: id });
+      await store.publish(dataset, '1', { rounds: new Uint32Array(x.length).fill(20_000), x }, { device: id });
+      const lease = await store.open(dataset, { device: id });
       const submitted = [1, 2].map(() => under.bridge.getKernel(spin).submitBatch(lease.data, { preferredDevice: id }));
       const handles = await Promise.all(submitted);
       lease.release();
@@ -100,7 +98,7 @@ describe.skipIf(absence !== undefined)(`device hosts that fail${title}`, () => {
       process.kill(under.pid(id)!, 'SIGKILL');
       await expectAnswers(under, handles, [[...x], [...x]]);
       await healthy(under, id);
-      using again = await store!.open(dataset);
+      using again = await store.open(dataset);
       expect([again.deviceId, again.data.x.every((value, i) => value === i)]).toEqual([id, true]);
       expect(store!.counters()).toMatchObject({ hits: 2, copies: 0, evictions: 0 });
     });

@@ -12,7 +12,7 @@ import { TestCluster } from '../support/cluster/test-cluster.js';
 import { spin } from '../support/kernels.js';
 import { absenceOf, startNativeSilo } from '../support/native.js';
 import { describeWithNats } from '../support/nats/servers.js';
-import { bindResident, valuesOf } from '../support/resident.js';
+import { valuesOf } from '../support/resident.js';
 import { until } from '../support/silo.js';
 
 // Ends only what hangs.
@@ -49,17 +49,13 @@ describe.skipIf(absence !== undefined)(
   `a resident grain${absence === undefined ? '' : `, skipped: ${absence}`}`,
   () => {
     test('answers everything when its device host is killed, from the data that stayed on the device', async () => {
-      let factory!: () => GrainFactory;
-      const bind = bindResident(DEFINITION);
-      await using silo = await startNativeSilo(
-        { kernels: [spin], native: { ...native, cacheFolder: join(folder, 'kernels') }, cpu: false },
-        (container) => {
-          bind(container);
-          factory = () => container.get<GrainFactory>(Tokens.GrainFactory);
-        },
-      );
+      const cacheFolder = join(folder, 'kernels');
+      await using silo = await startNativeSilo({
+        ...{ kernels: [spin], residents: [DEFINITION] },
+        ...{ native: { ...native, cacheFolder }, cpu: false },
+      });
       const device = 'cpu-native:0';
-      const grain = getResidentGrain(factory(), DEFINITION, 'a');
+      const grain = getResidentGrain(silo.container.get<GrainFactory>(Tokens.GrainFactory), DEFINITION, 'a');
       await grain.publish(dataOf(1));
       const executions = await Promise.all(Array.from({ length: 12 }, () => grain.compute(spin, spinFor(200_000))));
       await until(() => silo.info(device).executors.some(({ outstanding }) => outstanding > 0), 'the load runs');

@@ -10,7 +10,7 @@ import { Container } from 'inversify';
 import { describe, expect, test } from 'vitest';
 import { InProcessTestCluster } from '../support/cluster/in-process-test-cluster.js';
 import { until } from '../support/silo.js';
-import { COLUMNS, MemorySource, bindResident, filled, plus, valuesOf } from '../support/resident.js';
+import { COLUMNS, MemorySource, filled, plus, valuesOf } from '../support/resident.js';
 
 type Definition = ResidentDefinition<typeof COLUMNS>;
 
@@ -31,8 +31,8 @@ function grainOf(container: Container, definition: Definition, key = 'a', tenant
 async function start(definition: Definition) {
   const cluster = new InProcessTestCluster();
   const [a, b] = [
-    await cluster.start('a', DEVICE, bindResident(definition)),
-    await cluster.start('b', DEVICE, bindResident(definition)),
+    await cluster.start('a', { ...DEVICE, residents: [definition] }),
+    await cluster.start('b', { ...DEVICE, residents: [definition] }),
   ];
   const front = await cluster.start('front', NO_DEVICE);
   for (const silo of [a, b, front]) await cluster.sees(silo, 3);
@@ -137,7 +137,7 @@ describe('a resident grain', () => {
   test('keeps answering when its arena is too small for all that was published', async () => {
     const definition = definitionWith(new MemorySource());
     await using cluster = new InProcessTestCluster();
-    const silo = await cluster.start('a', DEVICE, bindResident(definition));
+    const silo = await cluster.start('a', { ...DEVICE, residents: [definition] });
     const keys = ['a', 'b', 'c', 'd', 'e'];
     const elements = 2 ** 18; // 2 MiB an epoch, of an arena of 8
     for (const [i, key] of keys.entries()) {
@@ -159,7 +159,7 @@ describe('a resident grain', () => {
     const source = new MemorySource();
     const definition = definitionWith(source);
     await using cluster = new InProcessTestCluster();
-    const silo = await cluster.start('a', DEVICE, bindResident(definition));
+    const silo = await cluster.start('a', { ...DEVICE, residents: [definition] });
     const grain = grainOf(silo, definition);
     await grain.publish(filled(1));
     const before = await grain.describe();
@@ -204,7 +204,7 @@ describe('a resident grain', () => {
   test('refuses what it cannot do before anything is queued', async () => {
     const definition: Definition = { ...definitionWith(new MemorySource()), tenant: 'acme', sharedWith: ['guest'] };
     await using cluster = new InProcessTestCluster();
-    const silo = await cluster.start('a', DEVICE, bindResident(definition));
+    const silo = await cluster.start('a', { ...DEVICE, residents: [definition] });
     const grain = grainOf(silo, definition, 'a', 'acme');
     await grain.publish(filled(1));
     const guest = grainOf(silo, definition, 'a', 'guest');
@@ -248,8 +248,8 @@ describe('a resident grain', () => {
       interleaving: ['count'],
     };
     await using cluster = new InProcessTestCluster();
-    const silo = await cluster.start('a', DEVICE, bindResident(definition));
-    await cluster.start('b', DEVICE, bindResident(definition));
+    const silo = await cluster.start('a', { ...DEVICE, residents: [definition] });
+    await cluster.start('b', { ...DEVICE, residents: [definition] });
     await cluster.sees(silo, 2);
     const grain = getResidentGrain(silo.get<GrainFactory>(Tokens.GrainFactory), definition, 'a');
     // Beside each other, and beside a publish: no write undoes another.
@@ -266,8 +266,11 @@ describe('a resident grain', () => {
   test('lives as long as its silo where nothing keeps state', async () => {
     const definition = definitionWith();
     const container = new Container();
-    const host = addGpuBridge(container, { ...DEVICE, silo: { idleAfterMs: 1, sweepIntervalMs: 1 } });
-    bindResident(definition)(container);
+    const host = addGpuBridge(container, {
+      ...DEVICE,
+      residents: [definition],
+      silo: { idleAfterMs: 1, sweepIntervalMs: 1 },
+    });
     await host.start();
     try {
       const grain = grainOf(container, definition);

@@ -47,6 +47,7 @@ export async function absenceOf(options: NativeOptions): Promise<string | undefi
 }
 
 export interface NativeSilo extends AsyncDisposable {
+  readonly container: Container;
   readonly bridge: GpuBridge;
   readonly warnings: string[];
   /** What the bridge says of a device. */
@@ -82,5 +83,5 @@ export async function startNativeSilo(
     return found;
   };
   const pid = (deviceId: string): number | undefined => info(deviceId).host?.hostPid;
-  return { bridge, warnings, info, pid, [Symbol.asyncDispose]: () => host.stop() };
+  return { container, bridge, warnings, info, pid, [Symbol.asyncDispose]: () => host.stop() };
 }

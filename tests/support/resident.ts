@@ -1,16 +1,7 @@
-import { GpuBridgeError, Tokens } from '@gpu-bridge/abstractions';
-import type {
-  DatasetColumns,
-  DatasetData,
-  DatasetSource,
-  DatasetStore,
-  GpuBridge,
-  GrainClass,
-} from '@gpu-bridge/abstractions';
-import { residentGrainClass } from '@gpu-bridge/grains';
-import type { BatchExecution, ResidentDefinition } from '@gpu-bridge/grains';
+import { GpuBridgeError } from '@gpu-bridge/abstractions';
+import type { DatasetData, DatasetSource } from '@gpu-bridge/abstractions';
+import type { BatchExecution } from '@gpu-bridge/grains';
 import { input, mapKernel, output, u32, uniform } from '@gpu-bridge/kernels';
-import type { Container } from 'inversify';
 
 export const plus = mapKernel(
   'plus',
@@ -43,21 +34,6 @@ export class MemorySource implements DatasetSource<typeof COLUMNS> {
     await this.onSave();
     this.saved.set(`${id}@${epoch}`, copy);
   }
-}
-
-/** Binds the class as a host does. */
-export function bindResident<C extends DatasetColumns, G extends object>(
-  definition: ResidentDefinition<C, G>,
-): (container: Pick<Container, 'bind'>) => void {
-  return (container) => {
-    container
-      .bind<GrainClass>(Tokens.GrainClass)
-      .toResolvedValue(
-        (bridge: GpuBridge, store: DatasetStore) => residentGrainClass(bridge, store, definition),
-        [Tokens.GpuBridge, Tokens.DatasetStore],
-      )
-      .inSingletonScope();
-  };
 }
 
 /** A dataset in which every element says of which epoch it is. */

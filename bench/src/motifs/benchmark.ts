@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { GrainFactory } from '@gpu-bridge/abstractions';
 import {
-  addGraphGrains,
   buildGraph,
   countTriangles,
   edgeColumns,
   generateRmat,
+  graphResidents,
   keepGraph,
   motifKernels,
 } from '@gpu-bridge/sample-graph-motifs';
@@ -106,7 +106,7 @@ async function onDevice(
     const own = Object.entries(times).map(([name, values]) => median(`motifs.${name}_ms${suffix}`, 'ms', values));
     return [...ratios, ...own];
   };
-  return withSilo({ ...options, kernels: motifKernels }, work, addGraphGrains);
+  return withSilo({ ...options, kernels: motifKernels, residents: graphResidents }, work);
 }
 
 function timePlain(columns: ReturnType<typeof plainColumns>, triangles: bigint): number {

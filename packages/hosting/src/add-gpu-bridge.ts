@@ -1,10 +1,7 @@
 import { GpuBridgeError, Tokens, resolveOptions } from '@gpu-bridge/abstractions';
 import type {
   Clock,
-  ClusterPort,
-  GpuBridge,
   GpuBridgeOptions,
-  GrainClass,
   KernelDefinition,
   LifecycleParticipant,
   Logger,
@@ -13,8 +10,7 @@ import type {
 import { auditModule, resolveAuditOptions } from '@gpu-bridge/audit';
 import type { AuditOptions } from '@gpu-bridge/audit';
 import { cpuBackendModule } from '@gpu-bridge/compute-cpu';
-import { grainsModule, streamGrainClass } from '@gpu-bridge/grains';
-import type { StreamDefinition } from '@gpu-bridge/grains';
+import { grainsModule } from '@gpu-bridge/grains';
 import { createKernelCompiler } from '@gpu-bridge/kernels';
 import type { CompilerOptions } from '@gpu-bridge/kernels';
 import { runtimeModule, telemetryModule } from '@gpu-bridge/runtime';
@@ -24,6 +20,8 @@ import type { Container } from 'inversify';
 import { checkClusterOptions, createClusterPort } from './cluster-ports.js';
 import type { ClusterOptions } from './cluster-ports.js';
 import { GpuBridgeHost } from './gpu-bridge-host.js';
+import { bindResident, bindStream, checkResidents, checkStreams } from './grain-classes.js';
+import type { AnyResident, AnyStream } from './grain-classes.js';
 import { LazyNativeBackend, nativeBackendNames } from './native-backends.js';
 
 /** Everything a host application may set; see the parts for defaults and ranges. */
@@ -38,8 +36,9 @@ export interface GpuBridgeHostOptions extends GpuBridgeOptions {
    */
   readonly kernelCacheFolder?: string;
   /** Streams whose grains this silo hosts, of names that differ; their kernels stand under `kernels` too. Default none. */
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- streams of kernels of any parameters
-  readonly streams?: readonly StreamDefinition<any>[];
+  readonly streams?: readonly AnyStream[];
+  /** Types of resident grains that this silo hosts, of types that differ; the kernels that compute on them stand under `kernels` too. Default none. */
+  readonly residents?: readonly AnyResident[];
   /** Where and what jobs are recorded, so that results can be proven later. Default: nothing is. */
   readonly audit?: AuditOptions;
 }
@@ -69,11 +68,12 @@ export function addGpuBridge(container: Container, options: GpuBridgeHostOptions
       'a container without it: a silo has one bridge',
     );
   }
-  const { silo, cluster, kernelCacheFolder, streams = [], audit, ...bridge } = options;
+  const { silo, cluster, kernelCacheFolder, streams = [], residents = [], audit, ...bridge } = options;
   const resolved = resolveOptions(bridge);
   resolveSiloOptions(silo);
   if (cluster !== undefined) checkClusterOptions(cluster);
   checkStreams(streams);
+  checkResidents(residents);
   const resolvedAudit = audit === undefined ? undefined : checkedAudit(audit, resolved.kernels);
   const compiler = createKernelCompiler(checkedCache(kernelCacheFolder));
   container.bind(Tokens.Options).toConstantValue(resolved);
@@ -93,7 +93,8 @@ export function addGpuBridge(container: Container, options: GpuBridgeHostOptions
   if (resolvedAudit !== undefined) container.load(auditModule(resolvedAudit));
   if (resolved.cpu !== false) container.load(cpuBackendModule);
   if (resolved.native !== false) bindNative(container, resolved.native);
-  for (const definition of streams as readonly StreamDefinition[]) bindStream(container, definition);
+  for (const definition of streams) bindStream(container, definition);
+  for (const definition of residents) bindResident(container, definition);
   return new GpuBridgeHost(() => container.getAllAsync<LifecycleParticipant>(Tokens.LifecycleParticipant));
 }
 
@@ -104,29 +105,6 @@ function bindNative(container: Container, native: ResolvedNativeOptions): void {
       .toResolvedValue((logger: Logger) => new LazyNativeBackend(name, native, logger), [Tokens.Logger])
       .inSingletonScope();
   }
-}
-
-function bindStream(container: Container, definition: StreamDefinition): void {
-  container
-    .bind<GrainClass>(Tokens.GrainClass)
-    .toResolvedValue(
-      (bridge: GpuBridge, clock: Clock, logger: Logger, port: ClusterPort | undefined) =>
-        streamGrainClass({ bridge, clock, logger, port }, definition),
-      [Tokens.GpuBridge, Tokens.Clock, Tokens.Logger, { serviceIdentifier: Tokens.ClusterPort, optional: true }],
-    )
-    .inSingletonScope();
-}
-
-function checkStreams(streams: unknown): void {
-  const ok = Array.isArray(streams) && streams.every((stream: Partial<StreamDefinition> | null) => isStream(stream));
-  if (!ok) throw GpuBridgeError.invalidArgument('options.streams', streams, 'streams made by defineStream');
-  const names = (streams as readonly StreamDefinition[]).map(({ name }) => name);
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw GpuBridgeError.invalidArgument('options.streams', twice, 'streams of different names');
-}
-
-function isStream(stream: Partial<StreamDefinition> | null): boolean {
-  return stream?.kernel?.kind === 'map' && typeof stream.name === 'string' && stream.microBatch !== undefined;
 }
 
 /** A policy for a kernel that there is not would be one for a misspelt kernel, which then goes unrecorded. */

@@ -3,7 +3,7 @@ import { Tokens } from '@gpu-bridge/abstractions';
 import type { GpuBridge } from '@gpu-bridge/abstractions';
 import { Silo, addGpuBridge } from '@gpu-bridge/hosting';
 import type { GpuBridgeHost } from '@gpu-bridge/hosting';
-import { addGraphGrains, motifKernels } from '@gpu-bridge/sample-graph-motifs';
+import { graphResidents, motifKernels } from '@gpu-bridge/sample-graph-motifs';
 import { jeDecomposition } from '@gpu-bridge/sample-je-decomposition';
 import { Container } from 'inversify';
 import type { FromSilo, SiloProcessOptions, ToSilo } from './hosts/silo-messages.js';
@@ -14,13 +14,13 @@ async function start({ siloId, servers, clusterId, devices, workers }: SiloProce
   const container = new Container();
   host = addGpuBridge(container, {
     kernels: [jeDecomposition, ...motifKernels],
+    residents: graphResidents,
     cpu: devices ? { workers } : false,
     native: { opencl: devices },
     requireDevice: devices,
     silo: { siloId },
     cluster: { nats: { servers: [servers], clusterId } },
   });
-  addGraphGrains(container);
   await host.start();
   const opened = container.get<GpuBridge>(Tokens.GpuBridge).getInfo().devices;
   tell({

@@ -7,7 +7,7 @@ import { countGraph } from './counts/count-graph.js';
 import type { MotifCounts, OnProgress } from './counts/count-motifs.js';
 import type { Graph } from './graph/graph.js';
 import { motifKernels } from './kernels/motif-kernels.js';
-import { addGraphGrains } from './resident-graph.js';
+import { graphResidents } from './resident-graph.js';
 
 const MIB = 2 ** 20;
 const LEAST_ARENA_MIB = 512;
@@ -26,9 +26,9 @@ export async function analyseGraph(
   const host = addGpuBridge(container, {
     ...deviceOptions(device, arenaMiBFor(graph)),
     kernels: motifKernels,
+    residents: graphResidents,
     health: { slotBudgetMs: SLOT_BUDGET_MS },
   });
-  addGraphGrains(container);
   try {
     await host.start();
     signal.throwIfAborted();

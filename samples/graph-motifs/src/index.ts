@@ -4,7 +4,7 @@ export { readGraphFile } from './input/read-graph.js';
 export { generateRmat } from './generate.js';
 export { CORE_WORDS } from './graph/dense-rows.js';
 export { buildGraph, idOf, type Graph } from './graph/graph.js';
-export { addGraphGrains, edgeColumns, keepGraph, type ResidentGraph } from './resident-graph.js';
+export { edgeColumns, graphResidents, keepGraph, type ResidentGraph } from './resident-graph.js';
 export { countGraph, type CountOptions } from './counts/count-graph.js';
 export { type MotifCounts } from './counts/count-motifs.js';
 export { countTriangles } from './counts/triangle-counts.js';

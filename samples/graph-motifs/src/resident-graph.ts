@@ -1,16 +1,8 @@
-import { Tokens } from '@gpu-bridge/abstractions';
-import type {
-  DatasetColumns,
-  DatasetData,
-  DatasetStore,
-  GpuBridge,
-  GrainClass,
-  GrainFactory,
-} from '@gpu-bridge/abstractions';
-import { getResidentGrain, residentGrainClass } from '@gpu-bridge/grains';
+import type { DatasetColumns, DatasetData, GrainFactory } from '@gpu-bridge/abstractions';
+import { getResidentGrain } from '@gpu-bridge/grains';
 import type { ResidentDefinition } from '@gpu-bridge/grains';
+import type { GpuBridgeHostOptions } from '@gpu-bridge/hosting';
 import { i64, u32, u64 } from '@gpu-bridge/kernels';
-import type { Container } from 'inversify';
 import { rowsOf, upperPart } from './graph/csr.js';
 import { denseRows } from './graph/dense-rows.js';
 import type { Graph } from './graph/graph.js';
@@ -50,23 +42,8 @@ const types = {
 
 type ColumnsOf<K extends keyof typeof types> = ResidentColumns<(typeof types)[K]['columns']>;
 
-/** Binds the grains that keep graphs; the silo also needs the kernels, `motifKernels`. */
-export function addGraphGrains(container: Container): void {
-  const bind = <C extends DatasetColumns>(definition: ResidentDefinition<C>): void => {
-    container
-      .bind<GrainClass>(Tokens.GrainClass)
-      .toResolvedValue(
-        (bridge: GpuBridge, store: DatasetStore) => residentGrainClass(bridge, store, definition),
-        [Tokens.GpuBridge, Tokens.DatasetStore],
-      )
-      .inSingletonScope();
-  };
-  bind(types.neighbours);
-  bind(types.edges);
-  bind(types.arcs);
-  bind(types.eventsOut);
-  bind(types.eventsIn);
-}
+/** The grains that keep graphs, for the option `residents` of a silo; it also needs the kernels, `motifKernels`. */
+export const graphResidents: NonNullable<GpuBridgeHostOptions['residents']> = Object.values(types);
 
 /** A graph whose columns are on a device, where kernels read them in place. */
 export interface ResidentGraph {

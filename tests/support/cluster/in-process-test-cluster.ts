@@ -16,17 +16,11 @@ export class InProcessTestCluster implements AsyncDisposable {
   private readonly cluster = new InProcessCluster({ clock: this.clock, logger, storage: 'memory' });
   private readonly stops = new Map<string, () => Promise<void>>();
 
-  /** @param prepare - what a host does to its container before the start. */
-  async start(
-    siloId: string,
-    options: GpuBridgeHostOptions,
-    prepare: (container: Container) => void = () => undefined,
-  ): Promise<Container> {
+  async start(siloId: string, options: GpuBridgeHostOptions): Promise<Container> {
     const container = new Container();
     const host = addGpuBridge(container, { silo: { siloId }, ...options });
     container.rebind<Logger>(Tokens.Logger).toConstantValue(logger);
     container.bind(Tokens.ClusterPort).toConstantValue(this.cluster.port());
-    prepare(container);
     await host.start();
     this.stops.set(siloId, () => host.stop());
     return container;

@@ -1,7 +1,6 @@
 // A silo in a process of its own: forked by silo-processes.ts, told by messages what to do.
 import { register } from 'node:module';
 import { Tokens } from '@gpu-bridge/abstractions';
-import { residentGrainClass } from '@gpu-bridge/grains';
 import { Silo, addGpuBridge, folderDatasetSource } from '@gpu-bridge/hosting';
 import { u32 } from '@gpu-bridge/kernels';
 import { Container } from 'inversify';
@@ -18,15 +17,8 @@ async function testKernels() {
 }
 
 /** `spun` of the tests: resident grains whose data go to `spin`. */
-function bindResident(kernels, source) {
-  const definition = { type: 'spun', columns: { x: u32 }, source, kernels };
-  container
-    .bind(Tokens.GrainClass)
-    .toResolvedValue(
-      (bridge, store) => residentGrainClass(bridge, store, definition),
-      [Tokens.GpuBridge, Tokens.DatasetStore],
-    )
-    .inSingletonScope();
+function residentOf(datasetFolder, kernels) {
+  return { type: 'spun', columns: { x: u32 }, source: folderDatasetSource(datasetFolder), kernels };
 }
 
 const actions = {
@@ -37,12 +29,12 @@ const actions = {
     host = addGpuBridge(container, {
       cpu: cpuWorkers > 0 && { workers: cpuWorkers, arenaMiB: 64 },
       kernels,
+      residents: datasetFolder === undefined ? [] : [residentOf(datasetFolder, kernels)],
       requireDevice: cpuWorkers > 0,
       silo: { siloId, ...silo },
       cluster,
     });
     for (const grain of testGrains()) container.bind(Tokens.GrainClass).toConstantValue(grain);
-    if (datasetFolder !== undefined) bindResident(kernels, folderDatasetSource(datasetFolder));
     await host.start();
     return container.get(Silo).getInfo();
   },

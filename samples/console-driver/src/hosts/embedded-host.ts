@@ -1,7 +1,7 @@
 import { Tokens } from '@gpu-bridge/abstractions';
 import type { GpuBridge, GrainFactory } from '@gpu-bridge/abstractions';
 import { addGpuBridge } from '@gpu-bridge/hosting';
-import { addGraphGrains, motifKernels } from '@gpu-bridge/sample-graph-motifs';
+import { graphResidents, motifKernels } from '@gpu-bridge/sample-graph-motifs';
 import { jeDecomposition } from '@gpu-bridge/sample-je-decomposition';
 import { Container } from 'inversify';
 import type { DemoHost } from './demo-host.js';
@@ -11,9 +11,9 @@ export async function startEmbeddedHost(workers: number): Promise<DemoHost> {
   const container = new Container();
   const host = addGpuBridge(container, {
     kernels: [jeDecomposition, ...motifKernels],
+    residents: graphResidents,
     cpu: { workers },
   });
-  addGraphGrains(container);
   await host.start();
   const { devices } = container.get<GpuBridge>(Tokens.GpuBridge).getInfo();
   return {

@@ -6,7 +6,7 @@ import { countGraph } from '../counts/count-graph.js';
 import type { MotifCounts } from '../counts/count-motifs.js';
 import type { Graph } from '../graph/graph.js';
 import { motifKernels } from '../kernels/motif-kernels.js';
-import { addGraphGrains } from '../resident-graph.js';
+import { graphResidents } from '../resident-graph.js';
 
 export interface CpuSilo extends AsyncDisposable {
   count(graph: Graph): Promise<MotifCounts>;
@@ -17,9 +17,9 @@ export async function startCpuSilo(): Promise<CpuSilo> {
   const container = new Container();
   const host = addGpuBridge(container, {
     kernels: motifKernels,
+    residents: graphResidents,
     cpu: { workers: 2, arenaMiB: 256 },
   });
-  addGraphGrains(container);
   await host.start();
   const grains = container.get<GrainFactory>(Tokens.GrainFactory);
   return {

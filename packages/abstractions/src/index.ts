@@ -108,6 +108,7 @@ export type {
   KernelHandle,
   KernelRefusal,
 } from './bridge/gpu-bridge.js';
+export { checkFields, checkInteger, checkPlainObject } from './bridge/option-checks.js';
 export { resolveOptions } from './bridge/options.js';
 export type {
   BrokerOptions,

@@ -1,4 +1,4 @@
-import { GpuBridgeError } from '@gpu-bridge/abstractions';
+import { GpuBridgeError, checkFields, checkInteger } from '@gpu-bridge/abstractions';
 import type { AuditPolicy } from '@gpu-bridge/abstractions';
 
 /** Where and what jobs are recorded. */
@@ -31,12 +31,7 @@ const FIELDS = [
 
 /** Checks every option and fills in the defaults. @throws GpuBridgeError `INVALID_ARGUMENT`. */
 export function resolveAuditOptions(options: AuditOptions): ResolvedAuditOptions {
-  if (typeof options !== 'object' || options === null)
-    throw GpuBridgeError.invalidArgument('options.audit', options, 'an object');
-  for (const field in options) {
-    if (!(FIELDS as readonly string[]).includes(field))
-      throw GpuBridgeError.invalidArgument('options.audit', field, `one of ${FIELDS.join(', ')}`);
-  }
+  checkFields('options.audit', options, FIELDS);
   const { folder, policy = 'digest', kernels = {} } = options;
   if (typeof folder !== 'string' || folder === '')
     throw GpuBridgeError.invalidArgument('options.audit.folder', folder, 'the path of a folder');
@@ -47,9 +42,9 @@ export function resolveAuditOptions(options: AuditOptions): ResolvedAuditOptions
     folder,
     policy: checkPolicy('policy', policy),
     kernels,
-    bufferMiB: integer('bufferMiB', options.bufferMiB ?? 64, 1, 1_024),
-    lossWindowMs: integer('lossWindowMs', options.lossWindowMs ?? 1_000, 20, 2 ** 31 - 1),
-    segmentMiB: integer('segmentMiB', options.segmentMiB ?? 256, 1, 65_536),
+    bufferMiB: checkInteger('options.audit.bufferMiB', options.bufferMiB ?? 64, 1, 1_024),
+    lossWindowMs: checkInteger('options.audit.lossWindowMs', options.lossWindowMs ?? 1_000, 20, 2 ** 31 - 1),
+    segmentMiB: checkInteger('options.audit.segmentMiB', options.segmentMiB ?? 256, 1, 65_536),
   };
 }
 
@@ -58,9 +53,4 @@ function checkPolicy(field: string, policy: unknown): AuditPolicy {
   if (found === undefined)
     throw GpuBridgeError.invalidArgument(`options.audit.${field}`, policy, `one of ${POLICIES.join(', ')}`);
   return found;
-}
-
-function integer(field: string, value: unknown, least: number, most: number): number {
-  if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value;
-  throw GpuBridgeError.invalidArgument(`options.audit.${field}`, value, `an integer of ${least}..${most}`);
 }

@@ -2,20 +2,21 @@ import { GpuBridgeError } from '../errors/gpu-bridge-error.js';
 
 /** Checks of single options; each throws `INVALID_ARGUMENT` with the field, the value and what was allowed. */
 
-export function known(field: string, value: object, allowed: readonly string[]): void {
-  plainObject(field, value);
+/** No options but these. */
+export function checkFields(field: string, value: object, allowed: readonly string[]): void {
+  checkPlainObject(field, value);
   for (const key of Object.keys(value)) {
     if (!allowed.includes(key))
       throw GpuBridgeError.invalidArgument(`${field}.${key}`, key, `one of ${allowed.join(', ')}`);
   }
 }
 
-export function plainObject(field: string, value: unknown): void {
+export function checkPlainObject(field: string, value: unknown): void {
   const ok = typeof value === 'object' && value !== null && !Array.isArray(value);
   if (!ok) throw GpuBridgeError.invalidArgument(field, value, 'an object');
 }
 
-export function integer(field: string, value: unknown, low: number, high: number): number {
+export function checkInteger(field: string, value: unknown, low: number, high: number): number {
   if (typeof value === 'number' && Number.isInteger(value) && value >= low && value <= high) return value;
   throw GpuBridgeError.invalidArgument(field, value, `an integer of ${low}..${high}`);
 }

@@ -2,7 +2,7 @@ import { GpuBridgeError } from '../errors/gpu-bridge-error.js';
 import { LOG_LEVELS } from '../host/logger.js';
 import type { LogLevel } from '../host/logger.js';
 import type { KernelDefinition } from '../kernels/definition.js';
-import { integer, known, optionalText } from './option-checks.js';
+import { checkInteger, checkFields, optionalText } from './option-checks.js';
 import { resolveTenants } from './tenant-options.js';
 import type { ResolvedTenantsOptions, TenantsOptions } from './tenant-options.js';
 
@@ -194,7 +194,7 @@ export interface ResolvedGpuBridgeOptions {
  * @throws GpuBridgeError `INVALID_ARGUMENT` for an unknown option or a value out of its range.
  */
 export function resolveOptions(options: GpuBridgeOptions = {}): ResolvedGpuBridgeOptions {
-  known('options', options, [
+  checkFields('options', options, [
     ...['kernels', 'cpu', 'native', 'requireDevice', 'broker', 'tenants', 'health'],
     ...['logLevel', 'telemetry', 'datasets'],
   ]);
@@ -233,7 +233,7 @@ function checkedLevel(level: LogLevel): LogLevel {
 
 function resolveTelemetry(telemetry: TelemetryOptions | boolean): ResolvedTelemetryOptions {
   if (typeof telemetry === 'boolean') return { metrics: telemetry, traces: telemetry };
-  known('options.telemetry', telemetry, ['metrics', 'traces']);
+  checkFields('options.telemetry', telemetry, ['metrics', 'traces']);
   const { metrics = true, traces = true } = telemetry;
   for (const [name, value] of Object.entries({ metrics, traces })) {
     if (typeof value !== 'boolean')
@@ -243,16 +243,16 @@ function resolveTelemetry(telemetry: TelemetryOptions | boolean): ResolvedTeleme
 }
 
 function resolveCpu(cpu: CpuDeviceOptions): ResolvedCpuDeviceOptions {
-  known('options.cpu', cpu, ['workers', 'arenaMiB', 'spinPolls']);
+  checkFields('options.cpu', cpu, ['workers', 'arenaMiB', 'spinPolls']);
   return {
-    workers: cpu.workers === undefined ? undefined : integer('options.cpu.workers', cpu.workers, 1, 64),
-    arenaMiB: integer('options.cpu.arenaMiB', cpu.arenaMiB ?? 512, 1, 4032),
-    spinPolls: integer('options.cpu.spinPolls', cpu.spinPolls ?? 20_000, 0, 1e7),
+    workers: cpu.workers === undefined ? undefined : checkInteger('options.cpu.workers', cpu.workers, 1, 64),
+    arenaMiB: checkInteger('options.cpu.arenaMiB', cpu.arenaMiB ?? 512, 1, 4032),
+    spinPolls: checkInteger('options.cpu.spinPolls', cpu.spinPolls ?? 20_000, 0, 1e7),
   };
 }
 
 function resolveNative(native: NativeOptions): ResolvedNativeOptions {
-  known('options.native', native, ['cpu', 'opencl', 'compiler', 'cacheFolder', 'hostPath']);
+  checkFields('options.native', native, ['cpu', 'opencl', 'compiler', 'cacheFolder', 'hostPath']);
   return {
     cpu: resolveNativeDevice('options.native.cpu', native.cpu, NATIVE_DEVICE_OPTIONS),
     opencl: resolveNativeDevice('options.native.opencl', native.opencl, [...NATIVE_DEVICE_OPTIONS, 'hostCoherent']),
@@ -280,7 +280,7 @@ function resolveNativeDevice(
 ): ResolvedNativeDeviceOptions | false {
   if (options === undefined || options === false) return false;
   const device: OpenClOptions = options === true ? {} : options;
-  known(field, device, allowed);
+  checkFields(field, device, allowed);
   const { executors, executionMode = 'auto', standby = false, hostCoherent } = device;
   if (!NATIVE_MODES.includes(executionMode))
     throw GpuBridgeError.invalidArgument(`${field}.executionMode`, executionMode, `one of ${NATIVE_MODES.join(', ')}`);
@@ -288,28 +288,33 @@ function resolveNativeDevice(
   if (hostCoherent !== undefined && hostCoherent !== false)
     throw GpuBridgeError.invalidArgument(`${field}.hostCoherent`, hostCoherent, 'false, or left out');
   return {
-    executors: executors === undefined ? undefined : integer(`${field}.executors`, executors, 1, 64),
-    arenaMiB: integer(`${field}.arenaMiB`, device.arenaMiB ?? 512, 1, 4032),
+    executors: executors === undefined ? undefined : checkInteger(`${field}.executors`, executors, 1, 64),
+    arenaMiB: checkInteger(`${field}.arenaMiB`, device.arenaMiB ?? 512, 1, 4032),
     executionMode,
-    idleParkUs: integer(`${field}.idleParkUs`, device.idleParkUs ?? 2_000, 0, 1e7),
-    leaseEntries: integer(`${field}.leaseEntries`, device.leaseEntries ?? 65_536, 1, 2 ** 32 - 1),
+    idleParkUs: checkInteger(`${field}.idleParkUs`, device.idleParkUs ?? 2_000, 0, 1e7),
+    leaseEntries: checkInteger(`${field}.leaseEntries`, device.leaseEntries ?? 65_536, 1, 2 ** 32 - 1),
     standby,
-    startTimeoutMs: integer(`${field}.startTimeoutMs`, device.startTimeoutMs ?? 60_000, 1, 2 ** 31 - 1),
+    startTimeoutMs: checkInteger(`${field}.startTimeoutMs`, device.startTimeoutMs ?? 60_000, 1, 2 ** 31 - 1),
     hostCoherent,
   };
 }
 
 function resolveBroker(broker: BrokerOptions): ResolvedBrokerOptions {
-  known('options.broker', broker, ['queueLimit', 'slotsInFlight', 'resultRetentionMs']);
+  checkFields('options.broker', broker, ['queueLimit', 'slotsInFlight', 'resultRetentionMs']);
   return {
-    queueLimit: integer('options.broker.queueLimit', broker.queueLimit ?? 4096, 1, 1e6),
-    slotsInFlight: integer('options.broker.slotsInFlight', broker.slotsInFlight ?? 2, 1, 8),
-    resultRetentionMs: integer('options.broker.resultRetentionMs', broker.resultRetentionMs ?? 60_000, 1, 2 ** 31 - 1),
+    queueLimit: checkInteger('options.broker.queueLimit', broker.queueLimit ?? 4096, 1, 1e6),
+    slotsInFlight: checkInteger('options.broker.slotsInFlight', broker.slotsInFlight ?? 2, 1, 8),
+    resultRetentionMs: checkInteger(
+      'options.broker.resultRetentionMs',
+      broker.resultRetentionMs ?? 60_000,
+      1,
+      2 ** 31 - 1,
+    ),
   };
 }
 
 function resolveHealth(health: HealthOptions): ResolvedHealthOptions {
-  known('options.health', health, [
+  checkFields('options.health', health, [
     'slotBudgetMs',
     'checkIntervalMs',
     'maxDeathsPerMinute',
@@ -318,24 +323,24 @@ function resolveHealth(health: HealthOptions): ResolvedHealthOptions {
     'drainTimeoutMs',
   ]);
   return {
-    slotBudgetMs: integer('options.health.slotBudgetMs', health.slotBudgetMs ?? 10_000, 1, 2 ** 31 - 1),
-    checkIntervalMs: integer('options.health.checkIntervalMs', health.checkIntervalMs ?? 10, 1, 60_000),
-    maxDeathsPerMinute: integer('options.health.maxDeathsPerMinute', health.maxDeathsPerMinute ?? 20, 1, 1e6),
-    quarantineMs: integer('options.health.quarantineMs', health.quarantineMs ?? 30_000, 1, 2 ** 31 - 1),
-    heartbeatTimeoutMs: integer(
+    slotBudgetMs: checkInteger('options.health.slotBudgetMs', health.slotBudgetMs ?? 10_000, 1, 2 ** 31 - 1),
+    checkIntervalMs: checkInteger('options.health.checkIntervalMs', health.checkIntervalMs ?? 10, 1, 60_000),
+    maxDeathsPerMinute: checkInteger('options.health.maxDeathsPerMinute', health.maxDeathsPerMinute ?? 20, 1, 1e6),
+    quarantineMs: checkInteger('options.health.quarantineMs', health.quarantineMs ?? 30_000, 1, 2 ** 31 - 1),
+    heartbeatTimeoutMs: checkInteger(
       'options.health.heartbeatTimeoutMs',
       health.heartbeatTimeoutMs ?? 5_000,
       100,
       2 ** 31 - 1,
     ),
-    drainTimeoutMs: integer('options.health.drainTimeoutMs', health.drainTimeoutMs ?? 30_000, 0, 2 ** 31 - 1),
+    drainTimeoutMs: checkInteger('options.health.drainTimeoutMs', health.drainTimeoutMs ?? 30_000, 0, 2 ** 31 - 1),
   };
 }
 
 function resolveDatasets(datasets: DatasetsOptions): ResolvedDatasetsOptions {
-  known('options.datasets', datasets, ['spillFolder', 'spillMiB']);
+  checkFields('options.datasets', datasets, ['spillFolder', 'spillMiB']);
   return {
     spillFolder: optionalText('options.datasets.spillFolder', datasets.spillFolder),
-    spillMiB: integer('options.datasets.spillMiB', datasets.spillMiB ?? 4096, 0, 2 ** 20),
+    spillMiB: checkInteger('options.datasets.spillMiB', datasets.spillMiB ?? 4096, 0, 2 ** 20),
   };
 }

@@ -1,7 +1,7 @@
 import { GpuBridgeError } from '../errors/gpu-bridge-error.js';
 import { PRIORITIES } from './execution-hints.js';
 import type { Priority } from './execution-hints.js';
-import { integer, known, limitAboveZero, plainObject } from './option-checks.js';
+import { checkInteger, checkFields, limitAboveZero, checkPlainObject } from './option-checks.js';
 
 /** Limits by tenant. They hold on each device of a silo, not for the cluster. */
 export interface TenantsOptions {
@@ -62,9 +62,9 @@ const FIELDS: readonly string[] = [
 
 /** @throws GpuBridgeError `INVALID_ARGUMENT`. */
 export function resolveTenants(tenants: TenantsOptions): ResolvedTenantsOptions {
-  known('options.tenants', tenants, ['defaults', 'named']);
+  checkFields('options.tenants', tenants, ['defaults', 'named']);
   const { defaults = {}, named = {} } = tenants;
-  plainObject('options.tenants.named', named);
+  checkPlainObject('options.tenants.named', named);
   const forOthers = resolveTenant('options.tenants.defaults', defaults, {});
   const resolved = new Map<string, TenantLimits>();
   for (const [name, own] of Object.entries(named)) {
@@ -82,7 +82,7 @@ export function tenantLimits({ defaults, named }: ResolvedTenantsOptions, tenant
 }
 
 function resolveTenant(field: string, own: TenantOptions, defaults: TenantOptions): TenantLimits {
-  known(field, own, FIELDS);
+  checkFields(field, own, FIELDS);
   const weight = own.weight ?? defaults.weight ?? 1;
   if (!(Number.isFinite(weight) && weight > 0))
     throw GpuBridgeError.invalidArgument(`${field}.weight`, weight, 'a number above 0');
@@ -101,9 +101,9 @@ function resolveTenant(field: string, own: TenantOptions, defaults: TenantOption
   const arenaMiB = limitAboveZero(`${field}.arenaMiB`, own.arenaMiB ?? defaults.arenaMiB ?? Infinity);
   return {
     weight,
-    queueLimit: integer(`${field}.queueLimit`, own.queueLimit ?? defaults.queueLimit ?? 1024, 1, 1e6),
+    queueLimit: checkInteger(`${field}.queueLimit`, own.queueLimit ?? defaults.queueLimit ?? 1024, 1, 1e6),
     jobsPerSecond,
-    burstJobs: burstJobs === undefined ? undefined : integer(`${field}.burstJobs`, burstJobs, 1, 1e6),
+    burstJobs: burstJobs === undefined ? undefined : checkInteger(`${field}.burstJobs`, burstJobs, 1, 1e6),
     arenaMiB,
     highestPriority,
   };

@@ -1,4 +1,4 @@
-import { GpuBridgeError } from '@gpu-bridge/abstractions';
+import { GpuBridgeError, checkInteger } from '@gpu-bridge/abstractions';
 
 /** How NATS servers are reached, and what is kept there. Only `servers` and `clusterId` must be given. */
 export interface NatsClusterOptions {
@@ -90,12 +90,17 @@ export function resolveNatsClusterOptions(options: NatsClusterOptions): Resolved
     connectionName: text('connectionName', options.connectionName ?? 'gpu-bridge', 64),
     ...credentialsOf(options),
     ...(options.tls === undefined ? {} : { tls: tlsOf(options.tls) }),
-    connectTimeoutMs: integer('connectTimeoutMs', options.connectTimeoutMs ?? 5_000, 100),
-    startTimeoutMs: integer('startTimeoutMs', options.startTimeoutMs ?? 30_000, 0),
-    maxReconnectDelayMs: integer('maxReconnectDelayMs', options.maxReconnectDelayMs ?? 2_000, 10),
-    requestTimeoutMs: integer('requestTimeoutMs', options.requestTimeoutMs ?? 1_000, 10),
-    retryForMs: integer('retryForMs', options.retryForMs ?? 3_000, 0),
-    pingIntervalMs: integer('pingIntervalMs', options.pingIntervalMs ?? 2_000, 100),
+    connectTimeoutMs: checkInteger('options.connectTimeoutMs', options.connectTimeoutMs ?? 5_000, 100, MAX_DELAY_MS),
+    startTimeoutMs: checkInteger('options.startTimeoutMs', options.startTimeoutMs ?? 30_000, 0, MAX_DELAY_MS),
+    maxReconnectDelayMs: checkInteger(
+      'options.maxReconnectDelayMs',
+      options.maxReconnectDelayMs ?? 2_000,
+      10,
+      MAX_DELAY_MS,
+    ),
+    requestTimeoutMs: checkInteger('options.requestTimeoutMs', options.requestTimeoutMs ?? 1_000, 10, MAX_DELAY_MS),
+    retryForMs: checkInteger('options.retryForMs', options.retryForMs ?? 3_000, 0, MAX_DELAY_MS),
+    pingIntervalMs: checkInteger('options.pingIntervalMs', options.pingIntervalMs ?? 2_000, 100, MAX_DELAY_MS),
   };
 }
 
@@ -156,9 +161,4 @@ function text(field: string, value: unknown, most: number, form = /^[^\0\r\n]+$/
 function secret(field: string, value: unknown, form = /^[^\0\r\n]+$/, expected = 'a string that is not empty'): string {
   if (typeof value === 'string' && form.test(value)) return value;
   throw GpuBridgeError.invalidArgument(`options.${field}`, HIDDEN, expected);
-}
-
-function integer(field: string, value: unknown, low: number): number {
-  if (typeof value === 'number' && Number.isInteger(value) && value >= low && value <= MAX_DELAY_MS) return value;
-  throw GpuBridgeError.invalidArgument(`options.${field}`, value, `an integer of ${low}..${MAX_DELAY_MS}`);
 }

@@ -1,4 +1,4 @@
-import { GpuBridgeError } from '@gpu-bridge/abstractions';
+import { checkFields, checkInteger } from '@gpu-bridge/abstractions';
 import type {
   Clock,
   ClusterView,
@@ -70,11 +70,8 @@ export class GpuHealthGrain {
 }
 
 function checkedTimeoutMs(options: ClusterHealthOptions): number {
-  if (typeof options !== 'object' || options === null)
-    throw GpuBridgeError.invalidArgument('options', options, 'an object');
-  const { timeoutMs = 2_000 } = options;
-  if (Number.isInteger(timeoutMs) && timeoutMs >= 10 && timeoutMs <= 60_000) return timeoutMs;
-  throw GpuBridgeError.invalidArgument('options.timeoutMs', timeoutMs, 'an integer of 10..60000');
+  checkFields('options', options, ['timeoutMs']);
+  return checkInteger('options.timeoutMs', options.timeoutMs ?? 2_000, 10, 60_000);
 }
 
 /** Where it is asked; it keeps nothing, so every silo has one. */

@@ -1,4 +1,4 @@
-import { GpuBridgeError, checkHints } from '@gpu-bridge/abstractions';
+import { GpuBridgeError, checkFields, checkHints, checkInteger, checkPlainObject } from '@gpu-bridge/abstractions';
 import type {
   ColumnBatch,
   GpuExecutionHints,
@@ -108,7 +108,7 @@ type Scalar<T> =
 /** The results of a stream's kernel. */
 export type StreamOutputs<P extends KernelParams> = ColumnBatch<KernelOutputs<P>>['columns'];
 
-const FIELDS = new Set<string>([
+const FIELDS: readonly string[] = [
   'kernel',
   'name',
   'uniforms',
@@ -123,7 +123,7 @@ const FIELDS = new Set<string>([
   'waitingPushes',
   'drainTimeoutMs',
   'hints',
-] satisfies (keyof StreamOptions)[]);
+] satisfies (keyof StreamOptions)[];
 const MAX_ITEMS = 1e7;
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
@@ -133,8 +133,8 @@ const MAX_DELAY_MS = 2 ** 31 - 1;
  * @throws GpuBridgeError `INVALID_ARGUMENT` for an option that is unknown, out of range, or does not go with another.
  */
 export function defineStream<P extends KernelParams>(options: StreamOptions<P>): StreamDefinition<P> {
-  plainObject('options', options);
-  known('options', options, FIELDS);
+  checkPlainObject('options', options);
+  checkFields('options', options, FIELDS);
   const {
     kernel,
     microBatch = {},
@@ -147,8 +147,8 @@ export function defineStream<P extends KernelParams>(options: StreamOptions<P>):
   const name = options.name ?? kernel.name.replaceAll(/[^a-z0-9_-]/g, '-').slice(0, 40);
   if (!/^[a-z0-9_-]{1,40}$/.test(name))
     throw GpuBridgeError.invalidArgument('options.name', name, '1 … 40 of a-z 0-9 - _');
-  plainObject('options.microBatch', microBatch);
-  known('options.microBatch', microBatch, new Set(['maxItems', 'maxAgeMs']));
+  checkPlainObject('options.microBatch', microBatch);
+  checkFields('options.microBatch', microBatch, ['maxItems', 'maxAgeMs']);
   oneOf('overflow', overflow, ['wait', 'reject', 'drop-oldest']);
   oneOf('delivery', delivery, ['at-most-once', 'at-least-once']);
   oneOf('durable', durable, [true, false]);
@@ -167,18 +167,18 @@ export function defineStream<P extends KernelParams>(options: StreamOptions<P>):
     name,
     uniforms: checkedUniforms(kernel, options.uniforms),
     microBatch: {
-      maxItems: integer('microBatch.maxItems', microBatch.maxItems ?? 4_096, 1, 2 ** 24),
-      maxAgeMs: integer('microBatch.maxAgeMs', microBatch.maxAgeMs ?? 5, 0, 60_000),
+      maxItems: checkInteger('options.microBatch.maxItems', microBatch.maxItems ?? 4_096, 1, 2 ** 24),
+      maxAgeMs: checkInteger('options.microBatch.maxAgeMs', microBatch.maxAgeMs ?? 5, 0, 60_000),
     },
-    queueItems: integer('queueItems', options.queueItems ?? 65_536, 1, MAX_ITEMS),
+    queueItems: checkInteger('options.queueItems', options.queueItems ?? 65_536, 1, MAX_ITEMS),
     overflow,
     delivery,
     durable,
-    detachAfterMs: integer('detachAfterMs', options.detachAfterMs ?? 30_000, 1, MAX_DELAY_MS),
-    retainItems: integer('retainItems', options.retainItems ?? 0, 0, MAX_ITEMS),
-    jobsInFlight: integer('jobsInFlight', options.jobsInFlight ?? 4, 1, 64),
-    waitingPushes: integer('waitingPushes', options.waitingPushes ?? 1_024, 1, 1e6),
-    drainTimeoutMs: integer('drainTimeoutMs', options.drainTimeoutMs ?? 20_000, 0, MAX_DELAY_MS),
+    detachAfterMs: checkInteger('options.detachAfterMs', options.detachAfterMs ?? 30_000, 1, MAX_DELAY_MS),
+    retainItems: checkInteger('options.retainItems', options.retainItems ?? 0, 0, MAX_ITEMS),
+    jobsInFlight: checkInteger('options.jobsInFlight', options.jobsInFlight ?? 4, 1, 64),
+    waitingPushes: checkInteger('options.waitingPushes', options.waitingPushes ?? 1_024, 1, 1e6),
+    drainTimeoutMs: checkInteger('options.drainTimeoutMs', options.drainTimeoutMs ?? 20_000, 0, MAX_DELAY_MS),
     hints,
     get pressure$() {
       return pressureFeedOf(this).pressure$;
@@ -191,9 +191,9 @@ function checkedUniforms(
   { params }: KernelDefinition,
   uniforms: unknown = {},
 ): Readonly<Record<string, number | bigint | boolean>> {
-  plainObject('options.uniforms', uniforms);
+  checkPlainObject('options.uniforms', uniforms);
   const names = Object.keys(params).filter((name) => params[name]!.role === 'uniform');
-  known('options.uniforms', uniforms as object, new Set(names));
+  checkFields('options.uniforms', uniforms as object, names);
   for (const name of names) {
     const value = (uniforms as Record<string, unknown>)[name];
     if (!['number', 'bigint', 'boolean'].includes(typeof value))
@@ -202,24 +202,7 @@ function checkedUniforms(
   return uniforms as Readonly<Record<string, number | bigint | boolean>>;
 }
 
-function known(field: string, value: object, allowed: ReadonlySet<string>): void {
-  for (const key of Object.keys(value)) {
-    if (!allowed.has(key))
-      throw GpuBridgeError.invalidArgument(`${field}.${key}`, key, `one of ${[...allowed].join(', ')}`);
-  }
-}
-
-function plainObject(field: string, value: unknown): void {
-  const ok = typeof value === 'object' && value !== null && !Array.isArray(value);
-  if (!ok) throw GpuBridgeError.invalidArgument(field, value, 'an object');
-}
-
 function oneOf(field: string, value: unknown, allowed: readonly unknown[]): void {
   if (!allowed.includes(value))
     throw GpuBridgeError.invalidArgument(`options.${field}`, value, `one of ${allowed.join(', ')}`);
-}
-
-function integer(field: string, value: unknown, low: number, high: number): number {
-  if (typeof value === 'number' && Number.isInteger(value) && value >= low && value <= high) return value;
-  throw GpuBridgeError.invalidArgument(`options.${field}`, value, `an integer of ${low}..${high}`);
 }

@@ -1,4 +1,4 @@
-import { GpuBridgeError } from '@gpu-bridge/abstractions';
+import { GpuBridgeError, checkFields, checkInteger } from '@gpu-bridge/abstractions';
 import type { ItemPositions } from './item-positions.js';
 import type { StreamQueue } from './stream-queue.js';
 import type { StreamGap, StreamPosition, StreamValue } from './stream-value.js';
@@ -214,11 +214,9 @@ export class Subscription<TOut> implements StreamSubscription<TOut> {
 
 /** @throws GpuBridgeError `INVALID_ARGUMENT` */
 export function checkSubscribeOptions(options: SubscribeOptions): Required<Pick<SubscribeOptions, 'credits'>> {
-  if (typeof options !== 'object' || options === null)
-    throw GpuBridgeError.invalidArgument('options', options, 'an object');
-  const { after, credits = 65_536 } = options;
-  if (!Number.isInteger(credits) || credits < 1 || credits > 1e7)
-    throw GpuBridgeError.invalidArgument('options.credits', credits, 'an integer of 1..10^7');
+  checkFields('options', options, ['after', 'credits']);
+  const { after } = options;
+  const credits = checkInteger('options.credits', options.credits ?? 65_536, 1, 1e7);
   if (after !== undefined && !(isWhole(after?.entry) && isWhole(after.item)))
     throw GpuBridgeError.invalidArgument('options.after', after, 'the position of a value of this stream');
   return { credits };

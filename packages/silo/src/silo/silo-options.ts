@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { GpuBridgeError } from '@gpu-bridge/abstractions';
+import { GpuBridgeError, checkFields, checkInteger } from '@gpu-bridge/abstractions';
 
 /** Options of a silo. Everything has a safe default. */
 export interface SiloOptions {
@@ -44,7 +44,7 @@ export interface SiloOptions {
 
 export type ResolvedSiloOptions = Required<SiloOptions>;
 
-const FIELDS = new Set<string>([
+const FIELDS: readonly string[] = [
   'siloId',
   'idleAfterMs',
   'sweepIntervalMs',
@@ -57,7 +57,7 @@ const FIELDS = new Set<string>([
   'fenceAfterMs',
   'clusterEpoch',
   'drainTimeoutMs',
-] satisfies (keyof SiloOptions)[]);
+] satisfies (keyof SiloOptions)[];
 const BEATS_PER_LEASE = 15;
 /** Timers take a signed 32-bit delay. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
@@ -68,39 +68,29 @@ const MAX_DELAY_MS = 2 ** 31 - 1;
  * @throws GpuBridgeError `INVALID_ARGUMENT` for an unknown option or a value out of its range.
  */
 export function resolveSiloOptions(options: SiloOptions = {}): ResolvedSiloOptions {
-  if (typeof options !== 'object' || options === null)
-    throw GpuBridgeError.invalidArgument('options', options, 'an object');
-  for (const field of Object.keys(options)) {
-    if (!FIELDS.has(field))
-      throw GpuBridgeError.invalidArgument(`options.${field}`, field, `one of ${[...FIELDS].join(', ')}`);
-  }
+  checkFields('options', options, FIELDS);
   const siloId = options.siloId ?? `silo-${randomUUID().slice(0, 8)}`;
   if (typeof siloId !== 'string' || siloId.length < 1 || siloId.length > 64) {
     throw GpuBridgeError.invalidArgument('options.siloId', siloId, 'a string of 1..64 characters');
   }
-  const idleAfterMs = integer('idleAfterMs', options.idleAfterMs ?? 900_000, 1, MAX_DELAY_MS);
+  const idleAfterMs = checkInteger('options.idleAfterMs', options.idleAfterMs ?? 900_000, 1, MAX_DELAY_MS);
   return {
     siloId,
     idleAfterMs,
-    sweepIntervalMs: integer(
-      'sweepIntervalMs',
+    sweepIntervalMs: checkInteger(
+      'options.sweepIntervalMs',
       options.sweepIntervalMs ?? Math.min(idleAfterMs, 60_000),
       1,
       MAX_DELAY_MS,
     ),
-    callQueueLimit: integer('callQueueLimit', options.callQueueLimit ?? 10_000, 1, 1e6),
-    placedCallLimit: integer('placedCallLimit', options.placedCallLimit ?? 256, 1, 1e6),
-    maxServedCalls: integer('maxServedCalls', options.maxServedCalls ?? 10_000, 1, 1e6),
-    maxMessageMiB: integer('maxMessageMiB', options.maxMessageMiB ?? 256, 1, 2_047),
+    callQueueLimit: checkInteger('options.callQueueLimit', options.callQueueLimit ?? 10_000, 1, 1e6),
+    placedCallLimit: checkInteger('options.placedCallLimit', options.placedCallLimit ?? 256, 1, 1e6),
+    maxServedCalls: checkInteger('options.maxServedCalls', options.maxServedCalls ?? 10_000, 1, 1e6),
+    maxMessageMiB: checkInteger('options.maxMessageMiB', options.maxMessageMiB ?? 256, 1, 2_047),
     ...membershipTimes(options),
-    clusterEpoch: integer('clusterEpoch', options.clusterEpoch ?? 0, 0, 8_191),
-    drainTimeoutMs: integer('drainTimeoutMs', options.drainTimeoutMs ?? 30_000, 0, MAX_DELAY_MS),
+    clusterEpoch: checkInteger('options.clusterEpoch', options.clusterEpoch ?? 0, 0, 8_191),
+    drainTimeoutMs: checkInteger('options.drainTimeoutMs', options.drainTimeoutMs ?? 30_000, 0, MAX_DELAY_MS),
   };
-}
-
-function integer(field: string, value: unknown, low: number, high: number): number {
-  if (typeof value === 'number' && Number.isInteger(value) && value >= low && value <= high) return value;
-  throw GpuBridgeError.invalidArgument(`options.${field}`, value, `an integer of ${low}..${high}`);
 }
 
 /** With one of the times given, the defaults of the others follow it. */
@@ -109,13 +99,13 @@ function membershipTimes(
 ): Pick<ResolvedSiloOptions, 'beatIntervalMs' | 'leaseMs' | 'fenceAfterMs'> {
   const { beatIntervalMs: beat, leaseMs: lease } = options;
   const leaseOfBeat = Math.max(15_000, BEATS_PER_LEASE * (beat ?? 0));
-  const leaseMs = integer('leaseMs', lease ?? leaseOfBeat, 100, MAX_DELAY_MS);
+  const leaseMs = checkInteger('options.leaseMs', lease ?? leaseOfBeat, 100, MAX_DELAY_MS);
   const beatOfLease = Math.max(10, Math.min(1_000, Math.floor(leaseMs / BEATS_PER_LEASE)));
-  const beatIntervalMs = integer('beatIntervalMs', beat ?? beatOfLease, 10, 60_000);
+  const beatIntervalMs = checkInteger('options.beatIntervalMs', beat ?? beatOfLease, 10, 60_000);
   const fenceAfterMs = options.fenceAfterMs ?? Math.floor((leaseMs * 2) / 3);
   return {
     beatIntervalMs,
     leaseMs,
-    fenceAfterMs: integer('fenceAfterMs', fenceAfterMs, 2 * beatIntervalMs + 1, leaseMs - 1),
+    fenceAfterMs: checkInteger('options.fenceAfterMs', fenceAfterMs, 2 * beatIntervalMs + 1, leaseMs - 1),
   };
 }

@@ -5,7 +5,9 @@ import type { StreamPosition } from '@gpu-bridge/grains';
 import type { GpuBridgeHostOptions } from '@gpu-bridge/hosting';
 import { f64, i64, input, mapKernel, output, ragged, struct, u32, uniform } from '@gpu-bridge/kernels';
 import { expect, test } from 'vitest';
+import { NatsClusterPort } from '@gpu-bridge/cluster-nats';
 import { InProcessTestCluster } from '../support/cluster/in-process-test-cluster.js';
+import { describeWithNats, keptLog, startNatsServer } from '../support/nats/servers.js';
 import { startSilo } from '../support/silo.js';
 
 const scale = mapKernel(
@@ -133,8 +135,20 @@ test('a silo that stops delivers what it has accepted, also to slow subscribers 
   await stopped;
 });
 
-test('a durable stream loses nothing when its silo dies, and takes repeated pushes once', async () => {
-  await using cluster = new InProcessTestCluster();
+const DURABLE = 'a durable stream loses nothing when its silo dies, and takes repeated pushes once';
+
+test(DURABLE, () => loseNothing(new InProcessTestCluster()));
+
+describeWithNats('over NATS', () => {
+  test(DURABLE, async () => {
+    await using server = await startNatsServer();
+    const options = { clusterId: 'streams', servers: [server.url], storage: 'memory' } as const;
+    await loseNothing(new InProcessTestCluster(() => new NatsClusterPort({ logger: keptLog() }, options)));
+  });
+});
+
+async function loseNothing(silos: InProcessTestCluster): Promise<void> {
+  await using cluster = silos;
   const silo = { leaseMs: 1_500 };
   const hosts = new Map(
     await Promise.all(
@@ -189,4 +203,4 @@ test('a durable stream loses nothing when its silo dies, and takes repeated push
   expect(order).toEqual(Array.from({ length: total }, (_, i) => i));
   expect(positions).toEqual([...positions].sort((a, b) => a.entry - b.entry || a.item - b.item));
   expect((await stream.pressure()).siloId).not.toBe(firstOwner);
-});
+}

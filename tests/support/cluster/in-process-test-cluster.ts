@@ -10,17 +10,22 @@ import { expect } from 'vitest';
 const ignore = (): void => undefined;
 const logger: Logger = { debug: ignore, info: ignore, warn: ignore, error: ignore };
 
-/** Whole hosts in one process, that find each other over an in-process cluster; stops them also when the test fails. */
+/**
+ * Whole hosts in one process, that find each other over an in-process cluster, or over ports that the test makes; stops them
+ * also when the test fails.
+ */
 export class InProcessTestCluster implements AsyncDisposable {
   private readonly clock: Clock = new SystemClock();
   private readonly cluster = new InProcessCluster({ clock: this.clock, logger, storage: 'memory' });
   private readonly stops = new Map<string, () => Promise<void>>();
 
+  constructor(private readonly newPort: () => ClusterPort = () => this.cluster.port()) {}
+
   async start(siloId: string, options: GpuBridgeHostOptions): Promise<Container> {
     const container = new Container();
     const host = addGpuBridge(container, { silo: { siloId }, ...options });
     container.rebind<Logger>(Tokens.Logger).toConstantValue(logger);
-    container.bind(Tokens.ClusterPort).toConstantValue(this.cluster.port());
+    container.bind(Tokens.ClusterPort).toConstantValue(this.newPort());
     await host.start();
     this.stops.set(siloId, () => host.stop());
     return container;

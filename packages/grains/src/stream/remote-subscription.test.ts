@@ -57,6 +57,36 @@ test('its credits bound what is on its way, and what it has taken counts only wh
   expect(await grain.pressure()).toMatchObject({ subscribers: 0 });
 });
 
+test('a follower that waits goes on elsewhere when its grain cannot be told what it took', async () => {
+  const details = { siloId: 'silo', reason: 'nobody listens at its address' };
+  const gone = new GpuBridgeError('SILO_UNREACHABLE', details, 'gone');
+  const asked: SubscribeOptions[] = [];
+  const subscribe = async (options: SubscribeOptions): Promise<unknown> => {
+    const entry = asked.push(options);
+    const steps: unknown[] = [
+      `id-${entry}`,
+      { outcome: 'dropped', reason: 'overflow', firstItem: 0, itemCount: 1, position: { entry, item: 0 } },
+    ];
+    let end!: (step: IteratorResult<unknown>) => void;
+    const ended = new Promise<IteratorResult<unknown>>((resolve) => (end = resolve));
+    const done = { done: true, value: undefined } as const;
+    // As the stream of a call: who waits hears of `return` as of an end.
+    const values: AsyncIterableIterator<unknown> = {
+      [Symbol.asyncIterator]: () => values,
+      next: () => (steps.length > 0 ? Promise.resolve({ done: false, value: steps.shift() }) : ended),
+      return: async () => (end(done), done),
+    };
+    const call = (): Promise<never> => settled().then(() => Promise.reject(gone));
+    return SUBSCRIBE_FORM.fromStream!(values, { siloId: 'silo', call, again: undefined });
+  };
+  const entries: number[] = [];
+  for await (const { position } of followStream({ subscribe } as unknown as StreamGrainReference<DoubleParams>)) {
+    if (entries.push(position.entry) === 3) break;
+  }
+  expect(entries).toEqual([1, 2, 3]);
+  expect(asked.slice(1)).toEqual([{ after: { entry: 1, item: 0 } }, { after: { entry: 2, item: 0 } }]);
+});
+
 test('a follower goes on behind the last value when the grain is gone, and hears of other ends', async () => {
   const ends = [
     new GpuBridgeError('DRAINING', { what: 'stream' }, 'goes'),

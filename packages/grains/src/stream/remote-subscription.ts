@@ -73,9 +73,12 @@ class RemoteSubscription implements StreamSubscription<unknown> {
   async next(): Promise<Step> {
     this.taken = this.inHand;
     void this.tell();
-    if (this.failure !== undefined) throw this.failure.error;
     const step = await this.values.next();
-    if (step.done === true) return DONE;
+    if (step.done === true) {
+      // `tell` ends the values too, also under a reader that waits for one: to the reader that is no end of the stream.
+      if (this.failure !== undefined) throw this.failure.error;
+      return DONE;
+    }
     const value = unpackValue(step.value);
     this.inHand = Math.max(this.inHand, value.firstItem + value.itemCount);
     return { done: false, value };
@@ -88,7 +91,7 @@ class RemoteSubscription implements StreamSubscription<unknown> {
 
   /** One call at a time, with the latest number: what is taken meanwhile goes with the next one. */
   private async tell(): Promise<void> {
-    if (this.telling) return;
+    if (this.telling || this.failure !== undefined) return;
     this.telling = true;
     try {
       while (this.told < this.taken) {

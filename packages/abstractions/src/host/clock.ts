@@ -6,8 +6,8 @@ export interface Clock {
   nowMs(): number;
   /** Time of day, ms since 1970 UTC: only for what outlives the process, such as reminders. It may jump. */
   wallMs(): number;
-  /** Runs `callback` once after `delayMs`, unless cancelled; does not keep the process alive. */
-  schedule(callback: () => void, delayMs: number): Cancellable;
+  /** Runs `callback` once after `delayMs`, unless cancelled. The process need not stay alive for it, unless `holdsProcess`. */
+  schedule(callback: () => void, delayMs: number, options?: { readonly holdsProcess: boolean }): Cancellable;
   sleepNs(durationNs: bigint): Promise<void>;
 }
 

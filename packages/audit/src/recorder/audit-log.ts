@@ -50,6 +50,7 @@ export class AuditLog implements JobRecorder, LifecycleParticipant {
   /** Resolves when the thread has ended. */
   private exited: Promise<void> | undefined;
   private isHeld = false;
+  private isStopping = false;
 
   constructor(
     private readonly options: ResolvedAuditOptions,
@@ -92,7 +93,8 @@ export class AuditLog implements JobRecorder, LifecycleParticipant {
   /** Puts everything on disk and closes the log. */
   async stop(): Promise<void> {
     this.unavailable ??= 'the log is closed';
-    this.worker?.ref();
+    this.hold(true);
+    this.isStopping = true;
     Atomics.store(this.ring.control, Control.Stop, 1);
     this.ring.ring();
     await this.exited;
@@ -221,9 +223,9 @@ export class AuditLog implements JobRecorder, LifecycleParticipant {
     for (const { resolve } of done) resolve();
   }
 
-  /** While something is not on disk, the process does not end by itself. */
+  /** While something is not on disk, and during the stop, the process does not end by itself. */
   private hold(holds: boolean): void {
-    if (holds === this.isHeld) return;
+    if (holds === this.isHeld || this.isStopping) return;
     this.isHeld = holds;
     if (holds) this.worker?.ref();
     else this.worker?.unref();

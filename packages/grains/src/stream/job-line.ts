@@ -94,7 +94,8 @@ export class JobLine<TOut> {
       if (unit === undefined) return;
       const leftMs = maxAgeMs - (clock.nowMs() - unit.sinceMs);
       if (unit.itemCount < maxItems && !this.flushing && leftMs > 0) {
-        this.ageTimer = clock.schedule(() => this.pump(), leftMs);
+        // Its items were accepted: a program that has nothing else to do waits for them.
+        this.ageTimer = clock.schedule(() => this.pump(), leftMs, { holdsProcess: true });
         return;
       }
       this.waiting.shift();

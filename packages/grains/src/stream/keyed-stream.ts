@@ -155,10 +155,11 @@ export class KeyedStream<TOut> {
     const { clock, definition } = this.services;
     this.subscribers.heldUp();
     let late = false;
-    const timer = clock.schedule(() => {
+    const tooLate = (): void => {
       late = true;
       this.wakeDrain?.();
-    }, definition.drainTimeoutMs);
+    };
+    const timer = clock.schedule(tooLate, definition.drainTimeoutMs, { holdsProcess: true });
     while (!late && this.isDraining) await new Promise<void>((resolve) => (this.wakeDrain = resolve));
     timer.cancel();
     await this.end('the stream stopped before it was read');

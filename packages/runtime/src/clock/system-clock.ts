@@ -16,9 +16,9 @@ export class SystemClock implements Clock {
     return Date.now();
   }
 
-  schedule(callback: () => void, delayMs: number): Cancellable {
+  schedule(callback: () => void, delayMs: number, options?: { readonly holdsProcess: boolean }): Cancellable {
     const timer = setTimeout(callback, delayMs);
-    timer.unref();
+    if (options?.holdsProcess !== true) timer.unref();
     return { cancel: () => clearTimeout(timer) };
   }
 

@@ -8,25 +8,27 @@ const COMMANDS = {
   audit: { usage: AUDIT_USAGE, run: runAudit },
 } as const;
 
-const USAGE = [...Object.values(COMMANDS).map(({ usage }) => usage), '  --help         print this'].join('\n\n');
+const HELP = '  --help         print this';
+const USAGE = [...Object.values(COMMANDS).map(({ usage }) => usage), HELP].join('\n\n');
 
 /**
  * Runs one command; returns the exit code: 1 where a kernel does not compile, a log is not as it was written or a replay
  * differs, and where the command fails; 2 where the command line is wrong.
  */
 export async function run(args: readonly string[]): Promise<number> {
+  const [name, ...rest] = args;
+  const usage = name !== undefined && isCommand(name) ? `${COMMANDS[name].usage}\n${HELP}` : USAGE;
   try {
     if (args.includes('--help') || args.includes('-h')) {
-      console.log(USAGE);
+      console.log(usage);
       return 0;
     }
-    const [name, ...rest] = args;
     if (name === undefined) throw new UsageError('no command');
     if (!isCommand(name)) throw new UsageError(`unknown command '${name}'`);
     return await COMMANDS[name].run(rest);
   } catch (e) {
     if (e instanceof UsageError) {
-      console.error(`gpu-bridge: ${e.message}\n\n${USAGE}`);
+      console.error(`gpu-bridge: ${e.message}\n\n${usage}`);
       return 2;
     }
     // What a module throws at its top level is the user's to read in full.

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { GpuBridgeError } from '@gpu-bridge/abstractions';
 import { verifyLog } from '@gpu-bridge/audit';
 import { parseCommand } from '../parse-command.js';
 import { UsageError } from '../usage-error.js';
@@ -9,7 +10,7 @@ import { textOfReport } from './verify-report.js';
 export const AUDIT_USAGE = `gpu-bridge audit list --folder DIR [--tenant NAME] [--kernel NAME] [--outcome OUTCOME] [--since TIME] [--json]
 gpu-bridge audit show JOBID --folder DIR [--json]
 gpu-bridge audit verify --folder DIR [--expect HASH] [--json]
-gpu-bridge audit replay JOBID --folder DIR --kernels FILE [--backend cpu|native-cpu|opencl] [--device ID]
+gpu-bridge audit replay JOBID --folder DIR --kernels FILE [--backend cpu|cpu-native|opencl] [--device ID]
                         [--dataset-folder DIR] [--other-version] [--json]
 
 Reads the log of jobs that the option audit of addGpuBridge writes, checks every byte of it, and runs a job of it again. verify
@@ -63,7 +64,7 @@ export async function runAudit(args: readonly string[]): Promise<number> {
   checkArguments(name, jobs, values);
   const { folder, json = false } = values;
   if (folder === undefined) throw new UsageError('--folder DIR is missing');
-  if (!existsSync(folder)) throw new UsageError(`there is no folder ${folder}`);
+  if (!existsSync(folder)) throw GpuBridgeError.invalidArgument('--folder', folder, 'a folder that exists');
   const jobId = jobs[0] ?? '';
   switch (name) {
     case 'list':
@@ -85,8 +86,8 @@ export async function runAudit(args: readonly string[]): Promise<number> {
 async function replay(folder: string, jobId: string, values: Values, json: boolean): Promise<number> {
   const { kernels, backend = 'cpu', device } = values;
   if (kernels === undefined) throw new UsageError('--kernels FILE is missing');
-  if (backend !== 'cpu' && backend !== 'native-cpu' && backend !== 'opencl')
-    throw new UsageError(`unknown backend '${backend}'; there are cpu, native-cpu, opencl`);
+  if (backend !== 'cpu' && backend !== 'cpu-native' && backend !== 'opencl')
+    throw new UsageError(`unknown backend '${backend}'; there are cpu, cpu-native, opencl`);
   // Loaded only here: the other commands need no bridge.
   const { replayFromLog } = await import('./replay-from-log.js');
   const { text, identical } = await replayFromLog({

@@ -22,7 +22,7 @@ export interface ReplayRequest {
 const COMPILER = process.env['CXX'] ?? 'g++';
 const BACKENDS = {
   cpu: {},
-  'native-cpu': { cpu: false, native: { cpu: true, compiler: COMPILER } },
+  'cpu-native': { cpu: false, native: { cpu: true, compiler: COMPILER } },
   opencl: { cpu: false, native: { opencl: true } },
 } as const satisfies Readonly<Record<string, GpuBridgeOptions>>;
 

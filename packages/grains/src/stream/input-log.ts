@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { GpuBridgeError, invariant } from '@gpu-bridge/abstractions';
-import type { Clock, ClusterPort, ClusterStream, Logger, StreamEntry } from '@gpu-bridge/abstractions';
+import type { Clock, ClusterPort, ClusterStream, Logger, PublishReceipt, StreamEntry } from '@gpu-bridge/abstractions';
 import type { InputLayout, ItemColumns } from './item-columns.js';
 import { decodePush, encodePush } from './logged-push.js';
 import type { ProducerStamp } from './producer-memory.js';
@@ -66,13 +66,24 @@ export class InputLog {
     return new InputLog(stream, { ...services, port });
   }
 
-  /** Appends one push behind those before it. @returns `isNew` is false when it was appended before. */
-  append(items: ItemColumns, stamp: ProducerStamp): Promise<{ readonly sequence: number; readonly isNew: boolean }> {
+  /**
+   * Appends one push behind those before it. Where it was appended before, this is the entry it was then.
+   *
+   * @param unreserve - called unless the push comes back as its own: its room is free.
+   * @returns the entry's sequence.
+   */
+  append(items: ItemColumns, stamp: ProducerStamp, unreserve: () => void): Promise<number> {
     const number = ++this.appended;
     this.own.add(number);
+    const free = (): void => {
+      // A push whose receipt was lost may have come back by now, or comes back as nobody's.
+      if (this.own.delete(number)) unreserve();
+    };
     const result = this.tail.then(() => this.publish(items, stamp, number));
-    this.tail = result.catch(() => this.own.delete(number));
-    return result;
+    this.tail = result.then(({ duplicate }) => {
+      if (duplicate) free();
+    }, free);
+    return result.then(({ sequence }) => sequence);
   }
 
   /** Begins to hand over what the log has and gets, one push after the other. */
@@ -94,7 +105,11 @@ export class InputLog {
     await this.reading;
   }
 
-  private async publish(items: ItemColumns, { producerId, sequence }: ProducerStamp, number: number) {
+  private async publish(
+    items: ItemColumns,
+    { producerId, sequence }: ProducerStamp,
+    number: number,
+  ): Promise<PublishReceipt> {
     const { layouts, activationId } = this.services;
     const payload = encodePush(layouts, items, { activationId, number });
     const messageId = `${this.subject}/${producerId}/${sequence}`;
@@ -102,8 +117,7 @@ export class InputLog {
       try {
         const receipt = await this.stream.publish(this.subject, payload, { messageId });
         invariant(receipt !== undefined, 'an append that expects nothing has a receipt');
-        if (receipt.duplicate) this.own.delete(number);
-        return { sequence: receipt.sequence, isNew: !receipt.duplicate };
+        return receipt;
       } catch (error) {
         // Other keys have filled the log; those behind this push wait with it.
         const passes = GpuBridgeError.is(error, 'STREAM_FULL') && this.services.definition.overflow === 'wait';

@@ -224,14 +224,8 @@ export class KeyedStream<TOut> {
   private async acceptDurably(log: InputLog, items: ItemColumns, stamp: ProducerStamp): Promise<StreamReceipt> {
     const { itemCount } = items;
     this.reservedItems += itemCount;
-    try {
-      const { sequence, isNew } = await log.append(items, stamp);
-      if (!isNew) this.unreserve(itemCount);
-      return { position: { entry: sequence, item: itemCount - 1 } };
-    } catch (error) {
-      this.unreserve(itemCount);
-      throw error;
-    }
+    const entry = await log.append(items, stamp, () => this.unreserve(itemCount));
+    return { position: { entry, item: itemCount - 1 } };
   }
 
   private unreserve(itemCount: number): void {

@@ -9,7 +9,8 @@ class LossyLog implements ClusterStream {
   /** When the next publication fails: after its entry has been read, or before. */
   loses: 'late' | 'early' | undefined;
   private readonly sequences = new Map<string, number>();
-  private readonly arriving: StreamEntry[] = [];
+  /** What nobody has read. */
+  readonly arriving: StreamEntry[] = [];
   private wake: () => void = () => undefined;
 
   get port(): ClusterPort {
@@ -66,5 +67,22 @@ test.each(['late', 'early'] as const)(
     await settled();
     expect(await grain.pressure()).toMatchObject({ queuedItems: 8, acceptedItems: 8 });
     await fixture.deactivate('requested');
+  },
+);
+
+test.each(['fenced', 'requested'] as const)(
+  'an activation that is about to go (%s) leaves the log to the next one, also while its turns run',
+  async (reason) => {
+    const log = new LossyLog();
+    const { port } = log;
+    const options = { delivery: 'at-least-once', durable: true } as const;
+    const { grain } = await StreamFixture.start(options, { port });
+    await grain.pushMany(items(0, 2), { producerId: 'p', sequence: 1 });
+    grain.onDeactivating(reason);
+    await log.publish('subject', new Uint8Array(), { messageId: 'of another silo' });
+    await settled();
+    expect(log.arriving).toHaveLength(1);
+    expect(await grain.pressure()).toMatchObject({ acceptedItems: 2 });
+    await grain.onDeactivate();
   },
 );

@@ -142,7 +142,12 @@ export class KeyedStream<TOut> {
     if (this.closing !== undefined) return;
     this.closing = reason;
     this.pushes.refuseAll(reason);
-    if (this.services.log !== undefined) return;
+    const { log } = this.services;
+    if (log !== undefined) {
+      // Now, though turns may run on: the next activation may be reading already, and would not get what still came here.
+      void log.close();
+      return;
+    }
     this.jobs.flush();
     this.subscribers.endAfterAll(reason);
   }

@@ -100,7 +100,7 @@ describe.skipIf(absence !== undefined)(`device hosts that fail${title}`, () => {
       await healthy(under, id);
       using again = await store.open(dataset);
       expect([again.deviceId, again.data.x.every((value, i) => value === i)]).toEqual([id, true]);
-      expect(store!.counters()).toMatchObject({ hits: 2, copies: 0, evictions: 0 });
+      expect(store.counters()).toMatchObject({ hits: 2, copies: 0, evictions: 0 });
     });
 
     it(`${id}: a kernel that hangs is poison, and its neighbours complete`, async () => {
